@@ -1,0 +1,24 @@
+"""The cells, one architecture a file; `CELLS` gives each a name for the command line.
+
+To add one, write its file after the pattern of `elman.py` and name it here: the
+contract tests, the engines and the experiments pick it up from `CELLS`.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from rnnlab.cell import Cell
+from rnnlab.cells.elman import Elman
+from rnnlab.cells.gru import GRU, GRUBefore
+from rnnlab.cells.lstm import LSTM, LSTMCarry
+
+CELLS: Mapping[str, Callable[..., Cell[Any]]] = {
+    "elman": Elman,
+    "elman_relu": partial(Elman, activation="relu"),
+    "gru": GRU,
+    "gru_before": GRUBefore,
+    "lstm": LSTM,
+}
+
+__all__ = ["CELLS", "GRU", "LSTM", "Elman", "GRUBefore", "LSTMCarry"]

@@ -1,0 +1,108 @@
+"""Gated recurrent units, with the reset gate after or before the product."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from rnnlab import initializers
+from rnnlab.cell import Cell, Params, SplitCell
+from rnnlab.cells import checks
+
+
+@dataclasses.dataclass(frozen=True)
+class GRU(SplitCell[jax.Array]):
+    """The reset gate scales the recurrent product: one product a step.
+
+    r, z = sigmoid(W x_t + b + R h_{t-1})
+    n = tanh(W_n x_t + b_n + r * (R_n h_{t-1} + b_r));  y_t = h_t
+    h_t = (1 - z) * n + z * h_{t-1}
+
+    The columns stand in the order r, z, n, and `recurrent_bias` is b_r, as in cuDNN,
+    torch and Keras with `reset_after=True`.
+
+    Attributes:
+        features: H, the number of units.
+
+    References:
+        Cho et al., Learning phrase representations using RNN encoder-decoder, 2014,
+        https://arxiv.org/abs/1406.1078 (version 1 has the reset gate here)
+    """
+
+    features: int
+
+    def __post_init__(self):
+        checks.positive(self, "features")
+
+    def init(self, key: jax.Array, in_features: int) -> Params:
+        """Returns kernel [I, 3H], recurrent [H, 3H], bias [3H], recurrent_bias [H]."""
+        params = initializers.gates(key, in_features, self.features, count=3)
+        return params | {"recurrent_bias": jnp.zeros(self.features)}
+
+    def initial(self, batch: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+        """Returns zeros, [*batch, H]."""
+        return jnp.zeros((*batch, self.features), dtype)
+
+    def project(self, params: Params, x: jax.Array) -> jax.Array:
+        """Returns W x + b, [..., 3H]."""
+        return x @ params["kernel"] + params["bias"]
+
+    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
+        """Returns R h, [..., 3H]."""
+        return carry @ params["recurrent"]
+
+    def update(self, params, carry, u, r):
+        """Returns h twice: as the carry and as the output."""
+        u_r, u_z, u_n = jnp.split(u, 3, axis=-1)
+        r_r, r_z, r_n = jnp.split(r, 3, axis=-1)
+        reset, z = jax.nn.sigmoid(u_r + r_r), jax.nn.sigmoid(u_z + r_z)
+        n = jnp.tanh(u_n + reset * (r_n + params["recurrent_bias"]))
+        h = n + z * (carry - n)
+        return h, h
+
+
+@dataclasses.dataclass(frozen=True)
+class GRUBefore(Cell[jax.Array]):
+    """The reset gate scales the state before the product, as published.
+
+    r, z = sigmoid(W x_t + b + R h_{t-1})
+    n = tanh(W_n x_t + b_n + R_n (r * h_{t-1}));  y_t = h_t
+    h_t = (1 - z) * n + z * h_{t-1}
+
+    The second product waits for the first, so this is a plain Cell, not a SplitCell.
+
+    Attributes:
+        features: H, the number of units.
+
+    References:
+        Cho et al., Learning phrase representations using RNN encoder-decoder, 2014,
+        https://arxiv.org/abs/1406.1078
+    """
+
+    features: int
+
+    def __post_init__(self):
+        checks.positive(self, "features")
+
+    def init(self, key: jax.Array, in_features: int) -> Params:
+        """Returns kernel [I, 3H], recurrent [H, 3H], bias [3H]."""
+        return initializers.gates(key, in_features, self.features, count=3)
+
+    def initial(self, batch: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+        """Returns zeros, [*batch, H]."""
+        return jnp.zeros((*batch, self.features), dtype)
+
+    def project(self, params: Params, x: jax.Array) -> jax.Array:
+        """Returns W x + b, [..., 3H]."""
+        return x @ params["kernel"] + params["bias"]
+
+    def step(self, params, carry, u):
+        """Returns h twice: as the carry and as the output."""
+        gates, candidate = jnp.split(params["recurrent"], [2 * self.features], axis=-1)
+        u_r, u_z, u_n = jnp.split(u, 3, axis=-1)
+        r_r, r_z = jnp.split(carry @ gates, 2, axis=-1)
+        reset, z = jax.nn.sigmoid(u_r + r_r), jax.nn.sigmoid(u_z + r_z)
+        n = jnp.tanh(u_n + (reset * carry) @ candidate)
+        h = n + z * (carry - n)
+        return h, h

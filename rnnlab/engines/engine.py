@@ -1,0 +1,103 @@
+"""What an engine is, and what all engines do before and after the time loop."""
+
+from typing import Any, Protocol, TypeVar
+
+import jax
+import jax.numpy as jnp
+
+from rnnlab.cell import Cell, Params
+
+Carry = TypeVar("Carry")
+
+
+class Engine(Protocol):
+    """Executes a cell over time; a frozen dataclass of the knobs it has."""
+
+    def __call__(
+        self, cell: Cell[Carry], params: Params, carry: Carry, x: Any
+    ) -> tuple[Carry, Any]:
+        """Returns the last carry and the outputs of all steps.
+
+        Args:
+            cell: what a step computes.
+            params: its parameters, as `cell.init` returns them.
+            carry: the state before the first step, as `cell.initial((B,))` returns it.
+            x: the input sequence, [T, B, I].
+
+        Returns:
+            The carry after step T, and y, [T, B, H].
+
+        Raises:
+            ValueError: the carry does not fit the cell, or x is not a sequence.
+        """
+        ...
+
+
+def check(cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array) -> None:
+    """Raises ValueError unless `carry` and one step of `x` fit the cell.
+
+    Done on shapes alone, while tracing: a mismatch inside a compiled loop would be
+    reported in terms of the loop.
+    """
+    if x.ndim < 2 or x.shape[0] < 1:
+        raise ValueError(
+            f"An engine needs a sequence [T, B, I] with T of at least 1, got x of shape"
+            f" {x.shape}; put the time axis first and add a batch axis with x[:, None]."
+        )
+    wanted = jax.eval_shape(
+        lambda: cell.initial(x.shape[1 : 1 + batch_axes(cell, carry)])
+    )
+    if jax.tree.structure(wanted) != jax.tree.structure(carry):
+        raise ValueError(
+            f"{cell} carries {_describe(wanted)}, got {_describe(carry)};"
+            f" take the carry from cell.initial(batch) or from an earlier call."
+        )
+    shapes = [leaf.shape for leaf in jax.tree.leaves(carry)]
+    if shapes != [leaf.shape for leaf in jax.tree.leaves(wanted)]:
+        raise ValueError(
+            f"{cell} on x of shape {x.shape} carries {_describe(wanted)}, got"
+            f" {_describe(carry)}; take the carry from cell.initial(x.shape[1:-1])."
+        )
+
+    def one(params, carry, x):
+        return cell.step(params, carry, cell.project(params, x))[0]
+
+    after = jax.eval_shape(one, params, carry, x[0])
+    if [leaf.dtype for leaf in jax.tree.leaves(after)] != [
+        leaf.dtype for leaf in jax.tree.leaves(carry)
+    ]:
+        raise ValueError(
+            f"{cell} turns a carry of {_describe(carry)} into {_describe(after)};"
+            f" give the carry the dtype that a step returns, or cast params and x."
+        )
+
+
+def project(cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array) -> Any:
+    """Returns `cell.project` of all steps at once, leaves [T, B, ...].
+
+    Time and the first batch axis are one axis inside: the weight gradient is then a
+    product over one contracted axis, which XLA runs up to 1.5 times as fast on a CPU
+    as one over two.
+    """
+    if batch_axes(cell, carry) == 0:
+        return cell.project(params, x)
+    u = cell.project(params, merge(x))
+    return jax.tree.map(lambda leaf: leaf.reshape(*x.shape[:2], *leaf.shape[1:]), u)
+
+
+def merge(tree: Any) -> Any:
+    """Returns each leaf with its first two axes as one, [T, B, ...] -> [T * B, ...]."""
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), tree)
+
+
+def batch_axes(cell: Cell[Carry], carry: Carry) -> int:
+    """Returns how many batch axes the carry has more than the cell's own."""
+    own = jax.tree.leaves(jax.eval_shape(lambda: cell.initial(())))[0]
+    return max(jnp.ndim(jax.tree.leaves(carry)[0]) - own.ndim, 0)
+
+
+def _describe(tree: Any) -> str:
+    """Returns a tree with each array as dtype[shape]."""
+    return str(
+        jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), tree)
+    )

@@ -1,0 +1,26 @@
+"""The plain Python loop: what every other engine must equal."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from rnnlab.cell import Cell, Params
+from rnnlab.engines.engine import Carry, check
+
+
+@dataclasses.dataclass(frozen=True)
+class Loop:
+    """Runs one step after another, as the definition of the result."""
+
+    def __call__(
+        self, cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array
+    ) -> tuple[Carry, Any]:
+        """Returns the last carry and y [T, B, H]; see `Engine`."""
+        check(cell, params, carry, x)
+        outputs = []
+        for x_t in x:
+            carry, y_t = cell.step(params, carry, cell.project(params, x_t))
+            outputs.append(y_t)
+        return carry, jax.tree.map(lambda *leaves: jnp.stack(leaves), *outputs)

@@ -1,0 +1,43 @@
+"""Initial values for recurrent parameters: what `jax.nn.initializers` lacks.
+
+The recurrent matrix of each gate is orthogonal, so that at the start a step neither
+shrinks nor grows what it carries. The input matrix of each gate is Glorot uniform by
+its own fan-in and fan-out, not by those of all gates laid side by side.
+
+References:
+    Saxe, McClelland, Ganguli, Exact solutions to the nonlinear dynamics of learning
+    in deep linear neural networks, 2014, https://arxiv.org/abs/1312.6120
+    Glorot, Bengio, Understanding the difficulty of training deep feedforward neural
+    networks, 2010, https://proceedings.mlr.press/v9/glorot10a.html
+"""
+
+import jax
+import jax.numpy as jnp
+
+
+def side_by_side(
+    init: jax.nn.initializers.Initializer,
+    key: jax.Array,
+    shape: tuple[int, int],
+    count: int,
+) -> jax.Array:
+    """Returns `count` matrices of `shape` drawn apart and joined, [I, count * H]."""
+    return jnp.concatenate([init(k, shape) for k in jax.random.split(key, count)], -1)
+
+
+def gates(
+    key: jax.Array, in_features: int, features: int, count: int
+) -> dict[str, jax.Array]:
+    """Returns the parameters of `count` gates of `features` units each.
+
+    Returns:
+        `kernel` [I, count * H], `recurrent` [H, count * H], `bias` [count * H] zeros.
+    """
+    kernel_key, recurrent_key = jax.random.split(key)
+    glorot = jax.nn.initializers.glorot_uniform()
+    orthogonal = jax.nn.initializers.orthogonal()
+    return {
+        "kernel": side_by_side(glorot, kernel_key, (in_features, features), count),
+        "recurrent": side_by_side(orthogonal, recurrent_key, (features,) * 2, count),
+        "bias": jnp.zeros(count * features),
+    }
