@@ -14,6 +14,8 @@ References:
 import jax
 import jax.numpy as jnp
 
+from rnnlab.cell import Params
+
 
 def side_by_side(
     init: jax.nn.initializers.Initializer,
@@ -41,3 +43,18 @@ def gates(
         "recurrent": side_by_side(orthogonal, recurrent_key, (features,) * 2, count),
         "bias": jnp.zeros(count * features),
     }
+
+
+def uniform(key: jax.Array, params: Params, scale: float) -> Params:
+    """Returns parameters of the same shapes, all drawn from [-scale, scale].
+
+    What Zaremba et al. (https://arxiv.org/abs/1409.2329) and many after them do with
+    every parameter, biases included.
+    """
+    leaves, structure = jax.tree.flatten(params)
+    keys = jax.random.split(key, len(leaves))
+    drawn = [
+        jax.random.uniform(k, leaf.shape, leaf.dtype, -scale, scale)
+        for k, leaf in zip(keys, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(structure, drawn)

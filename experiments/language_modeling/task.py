@@ -1,0 +1,78 @@
+"""The task of a language model: streams of tokens, carried states, nats a token."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from rnnlab import initializers
+from rnnlab.data.streams import Batch, EvalStream, TrainStream
+from rnnlab.nn import LanguageModel
+from rnnlab.training.task import Outcome
+
+
+@dataclasses.dataclass(frozen=True)
+class LanguageTask:
+    """Predicts each token of a text from all before it; see `rnnlab.training.Task`.
+
+    Attributes:
+        model: the network.
+        streams: for each split, its batches.
+        init_scale: draw all parameters from [-init_scale, init_scale] instead of
+            each module's own initial values.
+    """
+
+    model: LanguageModel
+    streams: Mapping[str, TrainStream | EvalStream]
+    init_scale: float | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The batches of one pass over the training split."""
+        return len(self.streams["train"])
+
+    def init(self, key: jax.Array) -> Any:
+        """Draws the parameters."""
+        init_key, uniform_key = jax.random.split(key)
+        tokens = jnp.zeros((1, 1), jnp.int32)
+        carries = self.model.initial((1,))
+        params = self.model.init(init_key, carries, tokens)["params"]
+        if self.init_scale is None:
+            return params
+        return initializers.uniform(uniform_key, params, self.init_scale)
+
+    def memory(self, split: str) -> Any:
+        """Returns the carries of all layers before the first batch, [B, H] each."""
+        return self.model.initial((self.streams[split].batch,))
+
+    def batches(self, split: str, start: int = 0) -> Iterator[Batch]:
+        """Yields windows of T tokens of B rows; see `rnnlab.data.streams`."""
+        stream = self.streams[split]
+        k = start
+        while split == "train" or k < len(stream):
+            yield stream[k]
+            k += 1
+
+    def loss(
+        self, params: Any, memory: Any, batch: Batch, key: jax.Array, train: bool
+    ) -> tuple[jax.Array, Outcome]:
+        """Returns the mean nats of the batch's targets, and the carries after it."""
+        carries = jax.tree.map(
+            lambda old, first: jnp.where(batch.reset, first, old),
+            memory,
+            self.model.initial(batch.inputs.shape[1:]),
+        )
+        carries, nats = self.model.apply(
+            {"params": params},
+            carries,
+            batch.inputs,
+            batch.targets,
+            train,
+            method="loss",
+            rngs={"dropout": key},
+        )
+        weight = jnp.sum(batch.mask)
+        loss = jnp.sum(jnp.where(batch.mask, nats, 0)) / weight
+        return loss, Outcome(carries, weight)

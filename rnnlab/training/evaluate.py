@@ -1,0 +1,34 @@
+"""The mean loss over a whole split, with the carried state."""
+
+import functools
+from collections.abc import Callable
+
+import jax
+
+from rnnlab.training.task import Params, Task
+
+
+def evaluator(task: Task) -> Callable[[Params, str], float]:
+    """Returns a function of parameters and split: the mean loss in nats a target.
+
+    Each target counts once, whatever the size of the last batch. The sum is taken on
+    the host in double precision, one batch late, so that the device never waits.
+    """
+
+    @functools.partial(jax.jit, donate_argnums=1)
+    def step(params, memory, batch):
+        key = jax.random.key(0)  # no randomness is drawn when train is False
+        loss, outcome = task.loss(params, memory, batch, key, False)
+        return outcome.memory, (loss, outcome.weight)
+
+    def evaluate(params: Params, split: str) -> float:
+        memory, done = task.memory(split), []
+        for batch in task.batches(split):
+            memory, result = step(params, memory, batch)
+            done.append(result)
+            if len(done) > 1:
+                jax.block_until_ready(done[-2])
+        pairs = [(float(loss), float(weight)) for loss, weight in done]
+        return sum(loss * w for loss, w in pairs) / sum(w for _, w in pairs)
+
+    return evaluate

@@ -1,0 +1,61 @@
+"""The settings of a training run that do not depend on what is learned."""
+
+import dataclasses
+
+from rnnlab.errors import InputError
+from rnnlab.options import check, option
+from rnnlab.training.optimizers import OPTIMIZERS
+from rnnlab.training.schedules import SCHEDULES
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """How long, by which optimizer, at which rate, and what is recorded when."""
+
+    epochs: int = option(10, "passes over the training split", above=0)
+    steps: int | None = option(None, "updates, instead of epochs", above=0)
+    seed: int = option(0, "of parameters and dropout", least=0, below=2**32)
+
+    optimizer: str = option("adam", "the optax optimizer", choices=OPTIMIZERS)
+    learning_rate: float = option(2e-3, "the (highest) learning rate", above=0)
+    momentum: float = option(0.0, "of sgd", least=0, below=1)
+    smoothing: float = option(0.95, "decay of rmsprop's mean square", above=0, below=1)
+    weight_decay: float = option(1e-4, "of adamw and lion", least=0)
+    l1: float = option(0.0, "penalty on absolute values of parameters", least=0)
+    l2: float = option(0.0, "penalty on squares: l2 times p is added", least=0)
+    clip_norm: float | None = option(5.0, "largest norm of the whole gradient", above=0)
+    clip_value: float | None = option(None, "largest single derivative", above=0)
+    clip_adaptive: float | None = option(
+        None, "largest ratio of gradient to parameter norm, per unit", above=0
+    )
+
+    schedule: str = option("constant", "of the learning rate", choices=SCHEDULES)
+    warmup: int = option(0, "steps of linear warm-up (constant, cosine)", least=0)
+    decay: float = option(0.5, "factor of exponential, step and plateau", above=0)
+    decay_after: int = option(1, "epochs at full rate (exponential, step)", least=1)
+    cycle: int = option(1000, "steps of one swing (cyclical)", above=1)
+    plateau_patience: int = option(1, "validations without gain (plateau)", least=1)
+
+    eval_every: int | None = option(None, "steps; by default an epoch", above=0)
+    patience: int | None = option(
+        None, "validations without gain before the run ends early", above=0
+    )
+    log_every: int = option(20, "steps between rows of metrics.jsonl", above=0)
+    checkpoint_every: int | None = option(None, "steps; by default an epoch", above=0)
+    keep: int = option(2, "newest checkpoints kept, beside the best", least=1)
+    skip_nonfinite: int = option(
+        0, "updates in a row that may be skipped for a NaN or infinity", least=0
+    )
+
+    def __post_init__(self):
+        check(self)
+        if self.decay > 1:
+            raise InputError(
+                f"--decay must be at most 1, got {self.decay}; it multiplies the rate."
+            )
+        total = self.steps
+        if total is not None and self.warmup > total:
+            raise InputError(
+                f"--warmup must not exceed --steps={total}, got {self.warmup};"
+                f" lower it."
+            )

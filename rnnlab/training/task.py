@@ -1,0 +1,56 @@
+"""What is learned: the one thing that the training loop asks of an experiment."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
+
+import jax
+
+Params = Any
+Memory = Any
+Batch = Any
+
+
+class Outcome(NamedTuple):
+    """What a loss leaves behind.
+
+    Attributes:
+        memory: the carries after the batch, handed to the next one.
+        weight: the number of targets that the loss is the mean of.
+    """
+
+    memory: Memory
+    weight: jax.Array
+
+
+class Task(Protocol):
+    """Data, parameters and loss of an experiment."""
+
+    steps_per_epoch: int
+
+    def init(self, key: jax.Array) -> Params:
+        """Draws the parameters."""
+        ...
+
+    def memory(self, split: str) -> Memory:
+        """Returns the carries before the first batch of `split`, or ()."""
+        ...
+
+    def batches(self, split: str, start: int = 0) -> Iterator[Batch]:
+        """Yields host arrays, from batch number `start` on.
+
+        `train` goes on for ever and depends on `start` alone, so that the number of
+        steps done is all there is to know of the position; other splits end after
+        one pass.
+        """
+        ...
+
+    def loss(
+        self,
+        params: Params,
+        memory: Memory,
+        batch: Batch,
+        key: jax.Array,
+        train: bool,
+    ) -> tuple[jax.Array, Outcome]:
+        """Returns the mean loss in nats a target, and what is left; pure."""
+        ...
