@@ -1,0 +1,1 @@
+"""Commands: run an experiment, evaluate and sample what it made, measure speed."""

@@ -12,7 +12,8 @@
 
 import dataclasses
 import math
-from collections.abc import Collection
+import typing
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from rnnlab.errors import InputError
@@ -28,6 +29,7 @@ class Option:
         above: the value must be greater than this.
         least: the value must be at least this.
         below: the value must be less than this.
+        free: the value may change when a run is resumed.
     """
 
     help: str
@@ -35,6 +37,7 @@ class Option:
     above: float | None = None
     least: float | None = None
     below: float | None = None
+    free: bool = False
 
 
 def option(
@@ -44,10 +47,11 @@ def option(
     above: float | None = None,
     least: float | None = None,
     below: float | None = None,
+    free: bool = False,
 ) -> Any:
-    """Returns a dataclass field; a default of None means that None turns it off."""
+    """Returns a dataclass field that `check` and `launch.flags` understand."""
     known = tuple(choices) if choices is not None else None
-    metadata = {"option": Option(help, known, above, least, below)}
+    metadata = {"option": Option(help, known, above, least, below, free)}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -58,9 +62,9 @@ def check(config: Any) -> None:
             continue
         known: Option = field.metadata["option"]
         value = getattr(config, field.name)
-        if value is None and field.default is None:
+        if value is None and none_allowed(field):
             continue
-        for wanted, holds in _wanted(known, value):
+        for wanted, holds in _wanted(known, base(field), value):
             if not holds:
                 raise InputError(
                     f"--{field.name} must be {wanted}, got {value!r};"
@@ -68,8 +72,58 @@ def check(config: Any) -> None:
                 )
 
 
-def _wanted(known: Option, value: Any):
-    """Yields each demand on a value, in words, and whether it holds."""
+def from_dict(kind: type, data: Mapping[str, Any]) -> Any:
+    """Returns the configuration that `dataclasses.asdict` turned into `data`.
+
+    Raises:
+        InputError: a field is missing or unknown, or out of its range.
+    """
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    if fields.keys() != data.keys():
+        odd = ", ".join(sorted(fields.keys() ^ data.keys()))
+        raise InputError(
+            f"A recorded configuration must have the fields of {kind.__name__}, but"
+            f" {odd} stand in one of them only; use the version that recorded it."
+        )
+    values = {
+        name: from_dict(fields[name].type, value)
+        if dataclasses.is_dataclass(fields[name].type)
+        else value
+        for name, value in data.items()
+    }
+    return kind(**values)
+
+
+def differences(old: Any, new: Any) -> list[str]:
+    """Returns `name: old -> new` for each field that differs and is not free."""
+    found = []
+    for field in dataclasses.fields(old):
+        before, after = getattr(old, field.name), getattr(new, field.name)
+        if dataclasses.is_dataclass(before):
+            found += differences(before, after)
+        elif before != after and not field.metadata["option"].free:
+            found.append(f"{field.name}: {before!r} -> {after!r}")
+    return found
+
+
+def base(field: dataclasses.Field[Any]) -> type:
+    """Returns the type of a field's values other than None."""
+    kinds = typing.get_args(field.type) or (field.type,)
+    return next(kind for kind in kinds if kind is not type(None))
+
+
+def none_allowed(field: dataclasses.Field[Any]) -> bool:
+    """Returns whether None is a value of the field."""
+    return type(None) in typing.get_args(field.type)
+
+
+def _wanted(known: Option, kind: type, value: Any) -> Iterator[tuple[str, bool]]:
+    """Yields each demand on a value, in words, and whether it holds.
+
+    The type comes first: the caller stops at the first demand that does not hold.
+    """
+    fits = isinstance(value, (int, float) if kind is float else kind)
+    yield kind.__name__, fits and (kind is bool or not isinstance(value, bool))
     if known.choices is not None:
         yield f"one of {', '.join(known.choices)}", value in known.choices
     if isinstance(value, float):

@@ -1,7 +1,7 @@
 """The task of a language model: streams of tokens, carried states, nats a token."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -19,14 +19,21 @@ class LanguageTask:
 
     Attributes:
         model: the network.
-        streams: for each split, its batches.
+        streams: for each split, its batches; none to use a trained model.
+        rows: for each split, the rows of a batch.
         init_scale: draw all parameters from [-init_scale, init_scale] instead of
             each module's own initial values.
     """
 
     model: LanguageModel
     streams: Mapping[str, TrainStream | EvalStream]
+    rows: Mapping[str, int]
     init_scale: float | None = None
+
+    @property
+    def splits(self) -> Collection[str]:
+        """The splits of the corpus."""
+        return self.streams.keys()
 
     @property
     def steps_per_epoch(self) -> int:
@@ -45,7 +52,7 @@ class LanguageTask:
 
     def memory(self, split: str) -> Any:
         """Returns the carries of all layers before the first batch, [B, H] each."""
-        return self.model.initial((self.streams[split].batch,))
+        return self.model.initial((self.rows[split],))
 
     def batches(self, split: str, start: int = 0) -> Iterator[Batch]:
         """Yields windows of T tokens of B rows; see `rnnlab.data.streams`."""

@@ -12,8 +12,8 @@ from rnnlab.training.schedules import SCHEDULES
 class Training:
     """How long, by which optimizer, at which rate, and what is recorded when."""
 
-    epochs: int = option(10, "passes over the training split", above=0)
-    steps: int | None = option(None, "updates, instead of epochs", above=0)
+    epochs: int = option(10, "passes over the training split", above=0, free=True)
+    steps: int | None = option(None, "updates, instead of epochs", above=0, free=True)
     seed: int = option(0, "of parameters and dropout", least=0, below=2**32)
 
     optimizer: str = option("adam", "the optax optimizer", choices=OPTIMIZERS)
@@ -36,15 +36,26 @@ class Training:
     cycle: int = option(1000, "steps of one swing (cyclical)", above=1)
     plateau_patience: int = option(1, "validations without gain (plateau)", least=1)
 
-    eval_every: int | None = option(None, "steps; by default an epoch", above=0)
-    patience: int | None = option(
-        None, "validations without gain before the run ends early", above=0
+    eval_every: int | None = option(
+        None, "steps; by default an epoch", above=0, free=True
     )
-    log_every: int = option(20, "steps between rows of metrics.jsonl", above=0)
-    checkpoint_every: int | None = option(None, "steps; by default an epoch", above=0)
-    keep: int = option(2, "newest checkpoints kept, beside the best", least=1)
+    patience: int | None = option(
+        None, "validations without gain before the run ends early", above=0, free=True
+    )
+    log_every: int = option(
+        20, "steps between rows of metrics.jsonl", above=0, free=True
+    )
+    checkpoint_every: int | None = option(
+        None, "steps; by default an epoch", above=0, free=True
+    )
+    keep: int = option(
+        2, "newest checkpoints kept, beside the best", least=1, free=True
+    )
     skip_nonfinite: int = option(
-        0, "updates in a row that may be skipped for a NaN or infinity", least=0
+        0,
+        "updates in a row that may be skipped for a NaN or infinity",
+        least=0,
+        free=True,
     )
 
     def __post_init__(self):

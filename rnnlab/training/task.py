@@ -1,6 +1,6 @@
 """What is learned: the one thing that the training loop asks of an experiment."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -25,7 +25,15 @@ class Outcome(NamedTuple):
 class Task(Protocol):
     """Data, parameters and loss of an experiment."""
 
-    steps_per_epoch: int
+    @property
+    def splits(self) -> Collection[str]:
+        """The splits there are, of train, valid and test; train always."""
+        ...
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The batches of one pass over the training split."""
+        ...
 
     def init(self, key: jax.Array) -> Params:
         """Draws the parameters."""

@@ -1,0 +1,28 @@
+"""What an experiment hands to the commands in `launch`."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rnnlab.training.settings import Training
+from rnnlab.training.task import Task
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """One configured experiment, ready to be trained or evaluated.
+
+    Attributes:
+        task: what is learned.
+        training: how.
+        record: JSON data that a checkpoint keeps: `fingerprint`, which names the
+            data, and all that is needed to use the model without the data.
+        describe: turns a loss in nats into the figures people quote.
+        targets: targets in a training batch.
+    """
+
+    task: Task
+    training: Training
+    record: Mapping[str, Any]
+    describe: Callable[[float], Mapping[str, float]]
+    targets: int

@@ -1,0 +1,116 @@
+"""A configuration dataclass as absl flags, and the way every command starts."""
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from absl import app, flags, logging
+
+from rnnlab.errors import RunError
+from rnnlab.options import base, none_allowed
+
+_DEBUG = flags.DEFINE_bool("debug", False, "show tracebacks and libraries' logs")
+
+
+class _OrNone(flags.ArgumentParser):
+    """Parses `none` as None, and anything else as another parser does."""
+
+    def __init__(self, parser: flags.ArgumentParser):
+        super().__init__()
+        self._parser = parser
+        self.syntactic_help = f"{parser.syntactic_help or 'a string'}, or none"
+
+    def parse(self, argument: Any) -> Any:
+        if argument is None or argument == "none":
+            return None
+        return self._parser.parse(argument)
+
+    def flag_type(self) -> str:
+        return self._parser.flag_type()
+
+
+_PARSERS: dict[type, Callable[[], flags.ArgumentParser]] = {
+    int: flags.IntegerParser,
+    float: flags.FloatParser,
+    str: flags.ArgumentParser,
+}
+
+
+def define(kind: type) -> None:
+    """Defines a flag for each option of a configuration, and of those inside it."""
+    for field in dataclasses.fields(kind):
+        if dataclasses.is_dataclass(field.type):
+            define(field.type)
+            continue
+        known = field.metadata["option"]
+        default = field.default
+        if field.type is bool:
+            flags.DEFINE_bool(field.name, default, known.help)
+        elif known.choices is not None:
+            flags.DEFINE_enum(field.name, default, known.choices, known.help)
+        else:
+            parser = _PARSERS[base(field)]()
+            if none_allowed(field):
+                parser = _OrNone(parser)
+            flags.DEFINE(parser, field.name, default, known.help)
+
+
+def read(kind: type) -> Any:
+    """Returns the configuration that the flags describe.
+
+    Raises:
+        InputError: a value is out of its range.
+    """
+    values = {
+        field.name: read(field.type)
+        if dataclasses.is_dataclass(field.type)
+        else flags.FLAGS[field.name].value
+        for field in dataclasses.fields(kind)
+    }
+    return kind(**values)
+
+
+def peek(name: str, choices: tuple[str, ...]) -> str:
+    """Returns one flag's value before the others are defined, which depend on it."""
+    early = flags.FlagValues()
+    flags.DEFINE_enum(name, choices[0], choices, "", flag_values=early)
+    argv = [arg for arg in flags.FLAGS.read_flags_from_files(sys.argv)]
+    try:
+        early(argv, known_only=True)
+    except flags.Error as error:
+        fail(str(error), 2)
+    return early[name].value
+
+
+def start(main: Callable[[], None]) -> None:
+    """Parses the flags and runs `main`; an error becomes one line and an exit code."""
+    flags.adopt_module_key_flags(sys.modules[__name__])
+
+    def guarded(rest: list[str]) -> None:
+        if len(rest) > 1:
+            fail(f"flags begin with --, got {' '.join(rest[1:])!r}", 2)
+        logging.set_verbosity(logging.INFO if _DEBUG.value else logging.WARNING)
+        try:
+            main()
+        except RunError as error:
+            if _DEBUG.value:
+                raise
+            fail(str(error), error.exit_code)
+
+    app.run(guarded, flags_parser=_parse)
+
+
+def fail(message: str, code: int) -> None:
+    """Prints an error on one line and ends the process with `code`."""
+    print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    sys.exit(code)
+
+
+def _parse(argv: list[str]) -> list[str]:
+    """Returns what is left of the command line once the flags are read."""
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        fail(f"{error} (--help lists all flags)", 2)
+        raise

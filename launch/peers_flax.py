@@ -1,0 +1,80 @@
+"""The benchmark's language model in flax's own layers, as a user of flax writes it."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+
+class LanguageModel(nn.Module):
+    """Embedding, LSTM layers, output layer.
+
+    Attributes:
+        vocab_size: V.
+        features: H, of the embedding and of each layer.
+        layers: the number of LSTM layers.
+    """
+
+    vocab_size: int
+    features: int
+    layers: int
+
+    def initial(self, batch: int) -> Any:
+        """Returns the carries before the first token, [B, H] each."""
+        cell = nn.OptimizedLSTMCell(self.features, parent=None)
+        shape = (batch, self.features)
+        carries = [cell.initialize_carry(jax.random.key(0), shape)] * self.layers
+        return jax.tree.map(jnp.copy, carries)  # donated: no buffer twice
+
+    @nn.compact
+    def __call__(self, carries: Any, tokens: jax.Array) -> tuple[Any, jax.Array]:
+        """Returns the carries after the last token and logits: [T, B] -> [T, B, V]."""
+        x = nn.Embed(self.vocab_size, self.features)(tokens)
+        after = []
+        for carry in carries:
+            cell = nn.OptimizedLSTMCell(self.features)
+            layer = nn.RNN(cell, time_major=True, return_carry=True)
+            carry, x = layer(x, initial_carry=carry)
+            after.append(carry)
+        return after, nn.Dense(self.vocab_size)(x)
+
+
+def trainer(
+    vocab_size: int, features: int, layers: int, batch: int, learning_rate: float
+) -> Callable[[Any], jax.Array]:
+    """Returns the training step, which keeps its state and returns the loss.
+
+    The gradient is clipped to a global norm of 5; the update is that of SGD.
+    """
+    model = LanguageModel(vocab_size, features, layers)
+    optimizer = optax.chain(optax.clip_by_global_norm(5.0), optax.sgd(learning_rate))
+    carries = model.initial(batch)
+    tokens = jnp.zeros((1, batch), jnp.int32)
+    params = jax.jit(model.init)(jax.random.key(0), carries, tokens)
+
+    @functools.partial(jax.jit, donate_argnums=0)
+    def update(state, inputs, targets):
+        params, optimizer_state, carries = state
+
+        def loss(params):
+            after, logits = model.apply(params, carries, inputs)
+            nats = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
+            return jnp.mean(nats), after
+
+        (value, carries), grads = jax.value_and_grad(loss, has_aux=True)(params)
+        updates, optimizer_state = optimizer.update(grads, optimizer_state, params)
+        params = optax.apply_updates(params, updates)
+        return (params, optimizer_state, carries), value
+
+    state = (params, optimizer.init(params), carries)
+
+    def step(batch):
+        nonlocal state
+        state, value = update(state, batch.inputs, batch.targets)
+        return value
+
+    return step

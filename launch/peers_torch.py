@@ -1,0 +1,67 @@
+"""The benchmark's language model in torch, as a user of torch writes it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class LanguageModel(nn.Module):
+    """Embedding, LSTM layers, output layer.
+
+    Args:
+        vocab_size: V.
+        features: H, of the embedding and of each layer.
+        layers: the number of LSTM layers.
+    """
+
+    def __init__(self, vocab_size: int, features: int, layers: int):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, features)
+        self.lstm = nn.LSTM(features, features, num_layers=layers)
+        self.output = nn.Linear(features, vocab_size)
+
+    def forward(
+        self, tokens: torch.Tensor, carry: tuple[torch.Tensor, torch.Tensor]
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
+        """Returns logits and the carry after the last token: [T, B] -> [T, B, V]."""
+        y, carry = self.lstm(self.embedding(tokens), carry)
+        return self.output(y), carry
+
+
+def trainer(
+    vocab_size: int, features: int, layers: int, batch: int, learning_rate: float
+) -> Callable[[Any], torch.Tensor]:
+    """Returns the training step, which keeps its state and returns the loss.
+
+    The gradient is clipped to a global norm of 5; the update is that of SGD. All
+    cores are used: torch takes as many threads as there are.
+    """
+    torch.manual_seed(0)
+    model = LanguageModel(vocab_size, features, layers)
+    optimizer = torch.optim.SGD(model.parameters(), lr=learning_rate)
+    zeros = torch.zeros(layers, batch, features)
+    carry = (zeros, zeros)
+
+    def step(batch):
+        nonlocal carry
+        inputs = torch.from_numpy(batch.inputs)
+        targets = torch.from_numpy(batch.targets).long()
+        carry = (carry[0].detach(), carry[1].detach())
+        optimizer.zero_grad(set_to_none=True)
+        logits, carry = model(inputs, carry)
+        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+        return loss.detach()
+
+    return step
+
+
+def product() -> Callable[[], torch.Tensor]:
+    """Returns a product of two square matrices of 2048 rows."""
+    matrix = torch.randn(2048, 2048)
+    return lambda: matrix @ matrix

@@ -1,0 +1,71 @@
+"""`result.json`: what a run reached, by which code, on which machine."""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from experiments.experiment import Experiment
+from launch.records import Record
+from rnnlab.training.history import History
+from rnnlab.training.step import State
+
+RESULT = "result.json"
+PACKAGES = ("rnnlab", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+def collect(
+    experiment: Experiment, record: Record, state: State, history: History
+) -> dict[str, Any]:
+    """Returns the outcome of a finished run as JSON data.
+
+    `loss` is in nats a token, `tokens_per_second` leaves out compiling, validating
+    and saving, and `seconds` is the whole run, resumed parts included.
+    """
+    result: dict[str, Any] = {"experiment": record.experiment}
+    if history.best_loss is not None:
+        result["valid"] = figures(experiment, history.best_loss)
+    rate = history.train_steps * experiment.targets
+    return result | {
+        "best_step": history.best_step,
+        "steps": int(state.step),
+        "tokens_per_second": round(rate / history.train_seconds)
+        if history.train_seconds
+        else None,
+        "seconds": round(history.seconds, 1),
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(state.params)),
+        "fingerprint": record.data["fingerprint"],
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in PACKAGES},
+        "commit": commit(),
+        "device": device(),
+    }
+
+
+def figures(experiment: Experiment, loss: float) -> dict[str, float]:
+    """Returns a loss and the figures people quote for it."""
+    return {"loss": loss, **experiment.describe(loss)}
+
+
+def commit() -> str | None:
+    """Returns this code's git commit, `-dirty` where files differ from it, or None."""
+    here = Path(__file__).parent
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        return subprocess.run(
+            command, cwd=here, capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None  # no git, or not a checkout
+
+
+def device() -> str:
+    """Returns the accelerator's kind, or the processor's architecture and cores."""
+    first = jax.devices()[0]
+    if first.platform != "cpu":
+        return f"{len(jax.devices())} x {first.device_kind}"
+    return f"{platform.machine()} CPU, {len(os.sched_getaffinity(0))} cores"

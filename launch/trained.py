@@ -1,0 +1,45 @@
+"""A trained model, read back from its workdir alone."""
+
+from typing import Any, NamedTuple
+
+import jax
+
+import experiments
+from launch import records
+from rnnlab.training import workdir
+from rnnlab.training.checkpoints import Checkpoints
+from rnnlab.training.step import State, init
+
+
+class Trained(NamedTuple):
+    """What a checkpoint holds.
+
+    Attributes:
+        record: experiment, configuration and data of the run.
+        task: the task without its data.
+        state: with the parameters.
+    """
+
+    record: records.Record
+    task: Any
+    state: State
+
+
+def restore(path: str) -> Trained:
+    """Returns the best checkpoint of a workdir, or the newest where none is best.
+
+    Raises:
+        InputError: the folder is not a workdir.
+        NoUsableCheckpoint: no checkpoint can be read.
+    """
+    folder = workdir.resolve(path)
+    with (
+        Checkpoints(folder / "best", keep=1) as best,
+        Checkpoints(folder / "checkpoints", keep=1) as newest,
+    ):
+        source = newest if best.latest is None else best
+        record = records.from_json(source.metadata())
+        module = experiments.load(record.experiment)
+        task = module.rebuild(record.config, record.data)
+        like = jax.eval_shape(lambda: init(task, record.config.training))
+        return Trained(record, task, source.restore(like))

@@ -1,0 +1,291 @@
+"""Characters, words and bytes as ids, and back.
+
+A vocabulary is made from the train split alone. What it lacks maps to an unknown
+symbol, which is its last id unless train itself holds one; a vocabulary has that
+symbol only where something needs it: a cap on words dropped some, or the other splits
+hold a piece that train lacks. Bytes need none.
+"""
+
+import abc
+import codecs
+import collections
+import dataclasses
+import functools
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from rnnlab.errors import InputError
+
+EOS, UNKNOWN = "<eos>", "<unk>"
+
+
+class Tokenizer(abc.ABC):
+    """Text <-> ids. Equal tokenizers compare equal."""
+
+    kind: ClassVar[str]
+
+    @classmethod
+    @abc.abstractmethod
+    def fit(cls, blocks: Iterable[Any], vocab_size: int | None = None) -> Self:
+        """A vocabulary from text in blocks that `encode` takes.
+
+        Raises:
+            InputError: `vocab_size` is too small, or this kind takes none.
+        """
+
+    @property
+    @abc.abstractmethod
+    def size(self) -> int:
+        """The number of ids."""
+
+    @abc.abstractmethod
+    def encode(self, text: str) -> np.ndarray:
+        """Text -> int32 ids [N].
+
+        Raises:
+            InputError: The vocabulary lacks a piece and has no unknown symbol.
+        """
+
+    @abc.abstractmethod
+    def stream(self, ids: Iterable[int]) -> Iterator[str]:
+        """Ids -> pieces of text to print as they come."""
+
+    @abc.abstractmethod
+    def unknown(self, text: str) -> list[str]:
+        """The pieces that the vocabulary lacks, each once, as they come."""
+
+    @abc.abstractmethod
+    def with_unknown(self) -> Self:
+        """The same vocabulary, with an unknown symbol at the end if it had none."""
+
+    @abc.abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON data, which `from_json` takes."""
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Ids -> text."""
+        return "".join(self.stream(ids))
+
+    def _lacks(self, text: str) -> InputError:
+        return InputError(
+            f"Text of the vocabulary was wanted, and {self.unknown(text)[:10]} are not "
+            "in it; leave them out, or train on a --data that has them."
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Char(Tokenizer):
+    """Unicode code points, sorted; line ends are characters like others."""
+
+    kind: ClassVar[str] = "char"
+    characters: str
+    has_unknown: bool = False
+
+    @classmethod
+    def fit(cls, blocks: Iterable[str], vocab_size: int | None = None) -> Self:
+        """Sorts the code points of the text."""
+        _takes_no_cap(cls.kind, vocab_size)
+        seen = np.zeros(0x110000, bool)
+        for block in blocks:
+            seen[_code_points(block)] = True
+        return cls("".join(map(chr, np.flatnonzero(seen))))
+
+    @property
+    def size(self) -> int:
+        """The number of characters, and the unknown one."""
+        return len(self.characters) + self.has_unknown
+
+    def encode(self, text: str) -> np.ndarray:
+        """Looks each code point up, [N]."""
+        ids = self._ids[_code_points(text)]
+        if not self.has_unknown and ids.size and ids.max() == self.size:
+            raise self._lacks(text)
+        return ids
+
+    def stream(self, ids: Iterable[int]) -> Iterator[str]:
+        """Yields the characters, U+FFFD for the unknown one."""
+        symbols = self.characters + "\ufffd" * self.has_unknown
+        return (symbols[i] for i in ids)
+
+    def unknown(self, text: str) -> list[str]:
+        """Returns the characters that train lacked."""
+        points = _code_points(text)
+        lacking = points[self._ids[points] == len(self.characters)]
+        return [chr(point) for point in dict.fromkeys(lacking.tolist())]
+
+    def with_unknown(self) -> Self:
+        """Returns these characters and an unknown one."""
+        return dataclasses.replace(self, has_unknown=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the characters."""
+        return {"kind": self.kind, **dataclasses.asdict(self)}
+
+    @functools.cached_property
+    def _ids(self) -> np.ndarray:  # [code points]: a look-up table, 4 MB
+        table = np.full(0x110000, len(self.characters), np.int32)
+        table[_code_points(self.characters)] = np.arange(len(self.characters))
+        return table
+
+
+@dataclasses.dataclass(frozen=True)
+class Word(Tokenizer):
+    r"""Words between white space, most frequent first, and `<eos>` for each "\n".
+
+    Blank lines count, as in Mikolov's and Merity's figures. Ties in frequency are
+    broken by the word, so the order never depends on the hash seed. A "\r" before the
+    "\n" is white space, and so drops out.
+
+    References:
+        Mikolov et al., RNNLM, 2010; Merity et al., Pointer sentinel mixture models,
+        2016, https://arxiv.org/abs/1609.07843
+    """
+
+    kind: ClassVar[str] = "word"
+    words: tuple[str, ...]
+
+    @classmethod
+    def fit(cls, blocks: Iterable[str], vocab_size: int | None = None) -> Self:
+        """Counts the words of text cut by `whole_words`."""
+        if vocab_size is not None and vocab_size < 2:
+            raise InputError(
+                "A vocabulary of at least 2 words, <unk> being one, was wanted, and "
+                f"vocab_size is {vocab_size}; raise --vocab_size, or leave it out."
+            )
+        counts = collections.Counter()
+        for block in blocks:
+            counts.update(_split(block))
+        ranked = sorted(counts, key=lambda word: (-counts[word], word))
+        kept = ranked[:vocab_size]
+        if len(kept) < len(ranked) and UNKNOWN not in kept:
+            kept[-1] = UNKNOWN
+        return cls(tuple(kept))
+
+    @property
+    def size(self) -> int:
+        """The number of words."""
+        return len(self.words)
+
+    def encode(self, text: str) -> np.ndarray:
+        """Looks each word up, [N]."""
+        words = _split(text)
+        fallback = itertools.repeat(self._ids.get(UNKNOWN, -1))
+        ids = np.fromiter(map(self._ids.get, words, fallback), np.int32, len(words))
+        if UNKNOWN not in self._ids and ids.size and ids.min() < 0:
+            raise self._lacks(text)
+        return ids
+
+    def stream(self, ids: Iterable[int]) -> Iterator[str]:
+        """Yields words with a space between, and line ends."""
+        space = ""
+        for i in ids:
+            word = self.words[i]
+            yield "\n" if word == EOS else space + word
+            space = "" if word == EOS else " "
+
+    def unknown(self, text: str) -> list[str]:
+        """Returns the words that train lacked."""
+        return list(dict.fromkeys(w for w in _split(text) if w not in self._ids))
+
+    def with_unknown(self) -> Self:
+        """Returns these words and `<unk>`."""
+        return self if UNKNOWN in self._ids else type(self)((*self.words, UNKNOWN))
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the words in order."""
+        return {"kind": self.kind, "words": list(self.words)}
+
+    @functools.cached_property
+    def _ids(self) -> dict[str, int]:
+        return {word: i for i, word in enumerate(self.words)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Byte(Tokenizer):
+    """The 256 bytes; text is UTF-8, and broken UTF-8 prints as U+FFFD."""
+
+    kind: ClassVar[str] = "byte"
+    size: ClassVar[int] = 256
+
+    @classmethod
+    def fit(cls, blocks: Iterable[bytes], vocab_size: int | None = None) -> Self:
+        """Reads nothing: the vocabulary is fixed."""
+        _takes_no_cap(cls.kind, vocab_size)
+        return cls()
+
+    def encode(self, text: str | bytes) -> np.ndarray:
+        """Returns the bytes, [N]."""
+        data = text.encode() if isinstance(text, str) else text
+        return np.frombuffer(data, np.uint8).astype(np.int32)
+
+    def stream(self, ids: Iterable[int]) -> Iterator[str]:
+        """Yields characters as soon as their bytes are whole."""
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        for i in ids:
+            if piece := decoder.decode(bytes((i,))):
+                yield piece
+        if piece := decoder.decode(b"", final=True):
+            yield piece
+
+    def unknown(self, text: str | bytes) -> list[str]:
+        """Returns nothing: there is no unknown byte."""
+        return []
+
+    def with_unknown(self) -> Self:
+        """Returns itself."""
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the kind."""
+        return {"kind": self.kind}
+
+
+TOKENIZERS: dict[str, type[Tokenizer]] = {"char": Char, "word": Word, "byte": Byte}
+
+
+def from_json(data: dict[str, Any]) -> Tokenizer:
+    """The tokenizer that `to_json` wrote; an `InputError` where none did."""
+    match data:
+        case {"kind": "char", "characters": str(text), "has_unknown": bool(unknown)}:
+            return Char(text, unknown)
+        case {"kind": "word", "words": [*words]}:
+            return Word(tuple(map(str, words)))
+        case {"kind": "byte"}:
+            return Byte()
+    raise InputError(
+        f"A tokenizer of kind {', '.join(TOKENIZERS)} was wanted, and {str(data)[:60]} "
+        "came; take the file that the run itself wrote."
+    )
+
+
+def whole_words(chunks: Iterable[str]) -> Iterator[str]:
+    """Text cut anywhere -> the same text cut between words, its last line ended."""
+    rest = ""
+    for chunk in chunks:
+        rest += chunk
+        cut = max(rest.rfind(" "), rest.rfind("\n"))
+        if cut > 0:
+            yield rest[:cut]
+            rest = rest[cut:]
+    if rest:
+        yield rest if rest.endswith("\n") else rest + "\n"
+
+
+def _split(text: str) -> list[str]:
+    return text.replace("\n", f" {EOS} ").split()
+
+
+def _code_points(text: str) -> np.ndarray:
+    # A prompt from the command line may hold lone surrogates: unknown, not an error.
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+
+
+def _takes_no_cap(kind: str, vocab_size: int | None) -> None:
+    if vocab_size is not None:
+        raise InputError(
+            f"A vocab_size is for words, and --tokens={kind} came with {vocab_size}; "
+            "leave --vocab_size out, or take --tokens=word."
+        )

@@ -1,0 +1,59 @@
+"""What a run remembers on the host: the best validation, the window being logged."""
+
+import dataclasses
+import math
+
+from rnnlab.training.step import Metrics
+
+
+@dataclasses.dataclass
+class History:
+    """Plain numbers that are saved with each checkpoint, so that a resume goes on.
+
+    Attributes:
+        best_loss: the lowest validation loss so far, in nats a target.
+        best_step: the step it was measured at.
+        since_best: validations since then.
+        loss_sum: of the updates since the last row of metrics, as `norm_sum`.
+        norm_sum: of the gradient norms.
+        count: of these updates.
+        train_seconds: spent in steps, without compiling, validating and saving.
+        train_steps: done in these seconds.
+        seconds: of the whole run.
+    """
+
+    best_loss: float | None = None
+    best_step: int = 0
+    since_best: int = 0
+    loss_sum: float = 0.0
+    norm_sum: float = 0.0
+    count: int = 0
+    train_seconds: float = 0.0
+    train_steps: int = 0
+    seconds: float = 0.0
+
+    def add(self, metrics: Metrics) -> None:
+        """Counts one update towards the next row."""
+        self.loss_sum += float(metrics.loss)
+        self.norm_sum += float(metrics.grad_norm)
+        self.count += 1
+
+    def row(self, metrics: Metrics) -> dict[str, float]:
+        """Returns the means since the last row and starts the next one."""
+        count = self.count or math.nan  # all updates of the window were skipped
+        row = {
+            "loss": self.loss_sum / count,
+            "grad_norm": self.norm_sum / count,
+            "learning_rate": float(metrics.learning_rate),
+        }
+        self.loss_sum = self.norm_sum = 0.0
+        self.count = 0
+        return row
+
+    def validated(self, step: int, loss: float) -> bool:
+        """Notes a validation and returns whether it is the best so far."""
+        if self.best_loss is not None and not loss < self.best_loss:
+            self.since_best += 1
+            return False
+        self.best_loss, self.best_step, self.since_best = loss, step, 0
+        return True
