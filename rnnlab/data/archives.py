@@ -57,7 +57,7 @@ def members(path: Path) -> list[Member]:
     size = sum(entry.size for entry in entries)
     if size > max(BOMB_FLOOR, BOMB_RATIO * path.stat().st_size):
         _refuse(path, f"it unpacks to {size:,} bytes, over {BOMB_RATIO} times its size")
-    return [Member(f"{path}:{e.name}", e.read) for e in entries if e.regular]
+    return [Member(f"{path}/{e.name}", e.read) for e in entries if e.regular]
 
 
 def _refuse(path: Path, reason: str) -> None:
@@ -72,9 +72,10 @@ def _damage(path: Path) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
+        reason = str(error).partition("\n")[0]
         raise InputError(
             f"A whole archive was wanted for --data, and {path} cannot be read "
-            f"({error}); fetch it again, or unpack it and name the folder."
+            f"({reason}); fetch it again, or unpack it and name the folder."
         ) from error
 
 
@@ -87,9 +88,13 @@ def _tar(path: Path) -> list[_Entry]:
         return read
 
     with _damage(path), tarfile.open(path) as archive:
+        infos = archive.getmembers()
+        # gzip's checksum stands at the end, where reading a tar would not look.
+        for _ in blocks(file := cast(BinaryIO, archive.fileobj), file.tell()):
+            pass
         return [
             _Entry(info.name, info.size, info.isdir(), info.isfile(), reader(info))
-            for info in archive.getmembers()
+            for info in infos
         ]
 
 

@@ -11,6 +11,7 @@ A folder or archive with one text that names no split is treated like that text.
 
 import dataclasses
 import re
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 from rnnlab.data import archives, tfds_text
@@ -59,7 +60,8 @@ def resolve(source: str, data_dir: str | None = None) -> Source:
     """
     if source.startswith("tfds:"):
         splits, content = tfds_text.members(source.removeprefix("tfds:"), data_dir)
-        splits, content = _by_split(splits, source), _by_split(content, source)
+        splits = _by_split(splits.items(), source)
+        content = _by_split(content.items(), source)
         if list(splits) == ["train"]:
             splits, content = {WHOLE: splits["train"]}, {WHOLE: content["train"]}
         return Source(splits, content)
@@ -99,25 +101,24 @@ def _local(path: Path) -> dict[str, Member]:
 
 def _by_name(members: list[Member], where: str) -> dict[str, Member]:
     """Members -> splits, or the one text among them as the whole."""
-    paths = {PurePosixPath(member.name): member for member in members}
-    visible = {p: m for p, m in paths.items() if not p.name.startswith(".")}
-    texts = [m for p, m in visible.items() if p.suffix in _TEXT_SUFFIXES]
-    named = [m for p, m in visible.items() if _split(p.name)]
-    if len(texts) == 1 and not named:
+    pairs = [(PurePosixPath(member.name), member) for member in members]
+    pairs = [(path, member) for path, member in pairs if path.name[0] != "."]
+    texts = [member for path, member in pairs if path.suffix in _TEXT_SUFFIXES]
+    if any(_split(path.name) for path, _ in pairs):
+        return _by_split([(path.name, member) for path, member in pairs], where)
+    if len(texts) == 1:
         return {WHOLE: texts[0]}
-    if not named:
-        raise InputError(
-            "One text, or files that name their split as train.txt and valid.txt do, "
-            f"were wanted in {where}, which has {_names(texts) or 'no text'}; rename "
-            "them, or name one file with --data."
-        )
-    return _by_split({p.name: m for p, m in visible.items()}, where)
+    raise InputError(
+        "One text, or files that name their split as train.txt and valid.txt do, were "
+        f"wanted in {where}, which has {_names(texts) or 'no text'}; rename them, or "
+        "name one file with --data."
+    )
 
 
-def _by_split(members: dict[str, Member], where: str) -> dict[str, Member]:
+def _by_split(members: Collection[tuple[str, Member]], where: str) -> dict[str, Member]:
     """Names -> splits, in the order of `SPLITS`; names of no split are left out."""
-    found = {split: [] for split in SPLITS}
-    for name, member in members.items():
+    found: dict[str, list[Member]] = {split: [] for split in SPLITS}
+    for name, member in members:
         if split := _split(name):
             found[split].append(member)
     for split, several in found.items():
@@ -128,8 +129,9 @@ def _by_split(members: dict[str, Member], where: str) -> dict[str, Member]:
             )
     if not found["train"]:
         raise InputError(
-            f"A train split was wanted in {where}, which has {', '.join(members)}; "
-            "name one of them train, or name another --data."
+            f"A train split was wanted in {where}, which has "
+            f"{_names([member for _, member in members])}; name one of them train, or "
+            "name another --data."
         )
     return {split: several[0] for split, several in found.items() if several}
 
@@ -141,4 +143,5 @@ def _split(name: str) -> str | None:
 
 
 def _names(members: list[Member]) -> str:
-    return ", ".join(member.name for member in members)
+    more = ", ..." if len(members) > 8 else ""
+    return ", ".join(member.name for member in members[:8]) + more

@@ -35,26 +35,19 @@ def members(
     import tensorflow_datasets as tfds
 
     try:
-        builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
+        builder: Any = tfds.builder(name, data_dir=data_dir, file_format="array_record")
     except (ValueError, AssertionError, ImportError) as error:
         raise InputError(
-            "A data set that tensorflow-datasets knows, or one prepared in data_dir, "
-            f"was wanted, and tfds:{name} is neither ({_first_line(error)}); check the "
-            "name in --data, or --data_dir."
+            "A data set that tensorflow-datasets knows, or one prepared in data_dir "
+            f"as array_record, was wanted, and tfds:{name} is neither "
+            f"({_first_line(error)}); check the name in --data, or --data_dir."
         ) from error
     if not builder.is_prepared():
         _prepare(builder, name)
     key = _text_key(builder.info.features, tfds.features.Text, name)
     texts, stored = {}, {}
     for split, info in builder.info.splits.items():
-        try:
-            rows = builder.as_data_source(split)
-        except NotImplementedError as error:
-            raise InputError(
-                f"Data prepared with file_format='array_record' was wanted, and {name} "
-                f"in {builder.data_dir} is not; remove that folder, or name another "
-                "--data_dir."
-            ) from error
+        rows = builder.as_data_source(split=split)
         texts[split] = _joined(f"tfds:{name} {split}", rows, key)
         stored[split] = _concatenated([Path(path) for path in info.filepaths])
     return texts, stored

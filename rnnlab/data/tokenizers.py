@@ -208,13 +208,17 @@ class Byte(Tokenizer):
     """The 256 bytes; text is UTF-8, and broken UTF-8 prints as U+FFFD."""
 
     kind: ClassVar[str] = "byte"
-    size: ClassVar[int] = 256
 
     @classmethod
     def fit(cls, blocks: Iterable[bytes], vocab_size: int | None = None) -> Self:
         """Reads nothing: the vocabulary is fixed."""
         _takes_no_cap(cls.kind, vocab_size)
         return cls()
+
+    @property
+    def size(self) -> int:
+        """The number of bytes there are."""
+        return 256
 
     def encode(self, text: str | bytes) -> np.ndarray:
         """Returns the bytes, [N]."""
