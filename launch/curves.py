@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from rnnlab.training.workdir import write_atomic
 from rnnlab.training.writers import METRICS, read_metrics
@@ -52,6 +53,8 @@ def draw(workdir: Path) -> None:
     steps, norm = _series(rows, "grad_norm")
     _line(norms, steps, np.where(norm > 0, norm, math.nan), "gradient norm", GREEN)
     norms.set_yscale("log")
+    norms.yaxis.set_major_formatter(LogFormatter())  # 10, not a power of ten
+    norms.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
     norms.set_ylabel("gradient norm")
 
     _line(rates, *_series(rows, "learning_rate"), "learning rate", PURPLE)
@@ -65,6 +68,7 @@ def draw(workdir: Path) -> None:
     if losses.get_legend_handles_labels()[0]:
         # Above the panel: inside it, a legend would sooner or later cover a curve.
         losses.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False)
+    figure.align_ylabels()
     figure.suptitle(workdir.resolve().name)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": None})

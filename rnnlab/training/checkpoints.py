@@ -45,7 +45,7 @@ SUMS = "SHA256SUMS"
 # Folders are made before `save_async` returns: when one made in the background fails
 # (a full disk), orbax's threads wait 5 minutes for it before they say so.
 _CONTEXT = ocp.Context()
-_CONTEXT.async_options.create_directories_asynchronously = False
+_CONTEXT.asynchronous.create_directories_asynchronously = False
 
 
 class Checkpoints:
@@ -69,7 +69,8 @@ class Checkpoints:
         return sorted(
             int(folder.name)
             for folder in self._directory.glob("[0-9]*")
-            if folder.name == str(_number(folder.name))
+            if folder.name.isdecimal()
+            and folder.name == str(int(folder.name))  # not 007
             and folder.is_dir()
             and not folder.is_symlink()
             and any(folder.iterdir())
@@ -102,7 +103,7 @@ class Checkpoints:
             return
         leaves = {name: _storable(name, leaf) for name, leaf in _named(state).items()}
         kinds = {name: _kind(leaf) for name, leaf in leaves.items()}
-        text = json.dumps({"leaves": kinds, "metadata": metadata}, ensure_ascii=False)
+        text = json.dumps({"leaves": kinds, "metadata": metadata})
         for rubbish in self._directory.glob("*.tmp"):
             shutil.rmtree(rubbish, ignore_errors=True)
         with self._writing(step) as partial:
@@ -174,7 +175,10 @@ class Checkpoints:
         partial = self._directory / f"{step}.tmp"
         try:
             yield partial
-        except (OSError, ValueError, StorageError) as error:  # tensorstore: ValueError
+        except StorageError:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        except (OSError, ValueError) as error:  # tensorstore raises the second
             shutil.rmtree(partial, ignore_errors=True)
             number = re.search(r"os_error_code='(\d+)'", str(error))
             cause = OSError(0, os.strerror(int(number[1]))) if number else error
@@ -219,10 +223,6 @@ class Checkpoints:
             if sums.get(name) != found.get(name):
                 raise _damaged(folder, f"{name} is not the file that was saved")
         return folder, workdir.read_json(folder / "metadata.json")
-
-
-def _number(name: str) -> int | None:
-    return int(name) if name.isdecimal() else None
 
 
 def _named(tree: Any) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def write_json(path: Path, value: Any) -> None:
     Raises:
       StorageError: It cannot be written.
     """
-    write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write_atomic(path, json.dumps(value, indent=2) + "\n")
 
 
 def read_json(path: Path) -> Any:

@@ -50,7 +50,10 @@ class MetricsWriter:
                 from tensorboardX import SummaryWriter
 
                 folder = str(workdir / "tensorboard")
-                self._events = SummaryWriter(folder, purge_step=last + 1)
+                # Its file names hold the second alone: a suffix tells two starts apart.
+                self._events = SummaryWriter(
+                    folder, purge_step=last + 1, filename_suffix=f".{last + 1}"
+                )
         except OSError as error:
             raise storage_error(self._path, error) from error
 
