@@ -16,7 +16,6 @@ ENGINES: Mapping[str, Callable[..., Engine]] = {
 }
 
 
-
 def auto(cell: Cell[Any]) -> Engine:
     """Returns the fastest engine for training `cell`: `Deferred` where it can run."""
     return Deferred() if isinstance(cell, SplitCell) else Scan()
