@@ -1,19 +1,22 @@
 """The experiments by the names that `--experiment` takes.
 
-Each module here has a `Config`, a frozen dataclass that becomes the command's flags,
-and `build`, which turns one into an `Experiment`. Modules are imported when asked
-for, so that `--help` does not pay for the others.
+An experiment is a package with two modules. `config` has `Config`, a frozen dataclass
+that becomes the command's flags. `build` has `build`, which turns one into an
+`Experiment`, and `rebuild`, which makes the task anew without its data. Both are
+imported when asked for: `--help` needs the first alone.
 """
 
 import importlib
-from collections.abc import Mapping
 from types import ModuleType
 
-EXPERIMENTS: Mapping[str, str] = {
-    "language_modeling": "experiments.language_modeling",
-}
+EXPERIMENTS = {"language_modeling": "experiments.language_modeling"}
+
+
+def config(name: str) -> type:
+    """Returns the `Config` of the experiment `name`, a key of `EXPERIMENTS`."""
+    return importlib.import_module(f"{EXPERIMENTS[name]}.config").Config
 
 
 def load(name: str) -> ModuleType:
-    """Returns the module of the experiment `name`, a key of `EXPERIMENTS`."""
-    return importlib.import_module(EXPERIMENTS[name])
+    """Returns the module of the experiment `name` with `build` and `rebuild`."""
+    return importlib.import_module(f"{EXPERIMENTS[name]}.build")

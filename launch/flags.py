@@ -40,6 +40,7 @@ _PARSERS: dict[type, Callable[[], flags.ArgumentParser]] = {
 
 def define(kind: type) -> None:
     """Defines a flag for each option of a configuration, and of those inside it."""
+    main = sys.argv[0]  # absl's name for the command, whose flags --help shows
     for field in dataclasses.fields(kind):
         if dataclasses.is_dataclass(field.type):
             define(field.type)
@@ -47,14 +48,16 @@ def define(kind: type) -> None:
         known = field.metadata["option"]
         default = field.default
         if field.type is bool:
-            flags.DEFINE_bool(field.name, default, known.help)
+            flags.DEFINE_bool(field.name, default, known.help, module_name=main)
         elif known.choices is not None:
-            flags.DEFINE_enum(field.name, default, known.choices, known.help)
+            flags.DEFINE_enum(
+                field.name, default, known.choices, known.help, module_name=main
+            )
         else:
             parser = _PARSERS[base(field)]()
             if none_allowed(field):
                 parser = _OrNone(parser)
-            flags.DEFINE(parser, field.name, default, known.help)
+            flags.DEFINE(parser, field.name, default, known.help, module_name=main)
 
 
 def read(kind: type) -> Any:
@@ -86,7 +89,7 @@ def peek(name: str, choices: tuple[str, ...]) -> str:
 
 def start(main: Callable[[], None]) -> None:
     """Parses the flags and runs `main`; an error becomes one line and an exit code."""
-    flags.adopt_module_key_flags(sys.modules[__name__])
+    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS["debug"])
 
     def guarded(rest: list[str]) -> None:
         if len(rest) > 1:

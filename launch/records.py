@@ -54,7 +54,7 @@ def from_json(data: Mapping[str, Any]) -> Record:
             f"The run's experiment must be one of {known}, got {name!r};"
             f" use the version of this code that wrote it."
         )
-    config = from_dict(experiments.load(name).Config, data["config"])
+    config = from_dict(experiments.config(name), data["config"])
     return Record(name, config, data["data"])
 
 

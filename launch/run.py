@@ -11,9 +11,7 @@ import json
 from absl import flags
 
 import experiments
-from launch import curves, records, results
 from launch.flags import define, peek, read, start
-from rnnlab.training import loop, workdir, writers
 
 FLAGS = flags.FLAGS
 
@@ -28,14 +26,17 @@ flags.DEFINE_bool("resume", False, "go on with the run in the workdir, if there 
 
 def main() -> None:
     """Trains what the flags describe and writes `result.json`."""
-    module = experiments.load(FLAGS.experiment)
-    config = read(module.Config)
+    # Imported here: --help does without flax, orbax and matplotlib.
+    from launch import curves, records, results
+    from rnnlab.training import loop, workdir, writers
+
+    config = read(experiments.config(FLAGS.experiment))
     folder = workdir.resolve(FLAGS.workdir)
     workdir.probe(folder)
     with workdir.lock(folder):
         record = records.Record(FLAGS.experiment, config)
         records.check(folder, record, FLAGS.resume)
-        experiment = module.build(config)
+        experiment = experiments.load(FLAGS.experiment).build(config)
         record = dataclasses.replace(record, data=experiment.record)
         records.check_data(folder, record)
         records.write(folder, record)
@@ -58,5 +59,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     _experiment = peek("experiment", tuple(experiments.EXPERIMENTS))
-    define(experiments.load(_experiment).Config)
+    define(experiments.config(_experiment))
     start(main)

@@ -40,7 +40,9 @@ def gates(
     orthogonal = jax.nn.initializers.orthogonal()
     return {
         "kernel": side_by_side(glorot, kernel_key, (in_features, features), count),
-        "recurrent": side_by_side(orthogonal, recurrent_key, (features,) * 2, count),
+        "recurrent": side_by_side(
+            orthogonal, recurrent_key, (features, features), count
+        ),
         "bias": jnp.zeros(count * features),
     }
 

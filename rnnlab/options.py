@@ -86,7 +86,7 @@ def from_dict(kind: type, data: Mapping[str, Any]) -> Any:
             f" {odd} stand in one of them only; use the version that recorded it."
         )
     values = {
-        name: from_dict(fields[name].type, value)
+        name: from_dict(base(fields[name]), value)
         if dataclasses.is_dataclass(fields[name].type)
         else value
         for name, value in data.items()
@@ -106,13 +106,13 @@ def differences(old: Any, new: Any) -> list[str]:
     return found
 
 
-def base(field: dataclasses.Field[Any]) -> type:
+def base(field: Any) -> type:
     """Returns the type of a field's values other than None."""
     kinds = typing.get_args(field.type) or (field.type,)
     return next(kind for kind in kinds if kind is not type(None))
 
 
-def none_allowed(field: dataclasses.Field[Any]) -> bool:
+def none_allowed(field: Any) -> bool:
     """Returns whether None is a value of the field."""
     return type(None) in typing.get_args(field.type)
 

@@ -10,8 +10,3 @@ Command: `python -m launch.run --experiment=language_modeling --workdir=DIR`, wi
 
 Figure: `curves.png` in the workdir.
 """
-
-from experiments.language_modeling.config import Config, build, describe, rebuild
-from experiments.language_modeling.task import LanguageTask
-
-__all__ = ["Config", "LanguageTask", "build", "describe", "rebuild"]

@@ -37,7 +37,7 @@ class _Stream(abc.ABC):
         if batch < 1 or length < 1:
             raise InputError(
                 f"A batch and a length of at least 1 were wanted, and {batch} and "
-                f"{length} came; change --batch or --length."
+                f"{length} came; change --batch_size or --length."
             )
         if ids.ndim != 1 or ids.dtype.kind not in "iu":
             raise InputError(
@@ -99,7 +99,7 @@ class TrainStream(_Stream):
         targets = max(0, len(ids) - 1)
         row = targets // batch
         if row < length:
-            largest = {"batch": targets // length, "length": row}
+            largest = {"batch_size": targets // length, "length": row}
             ways = [f"--{flag}={most}" for flag, most in largest.items() if most]
             raise InputError(
                 f"At least {batch} x {length} + 1 = {batch * length + 1} tokens were "

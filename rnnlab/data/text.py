@@ -108,7 +108,7 @@ def _check_fractions(fractions: tuple[float, float, float]) -> None:
     if not (fit and fractions[0] and math.isclose(sum(fractions), 1)):
         raise InputError(
             "Fractions of train, valid and test that add up to 1, with some for train, "
-            f"were wanted, and {fractions} came; change --fractions, say to 0.9 0.1 0."
+            f"were wanted, and {fractions} came; change --fractions, say to 90/10/0."
         )
 
 

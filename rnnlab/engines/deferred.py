@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from rnnlab.cell import Params, SplitCell
+from rnnlab.cell import Cell, Params, SplitCell
 from rnnlab.engines.engine import Carry, batch_axes, check, merge, project
 from rnnlab.engines.once import Once
 
@@ -34,7 +34,7 @@ class Deferred:
     """Runs a SplitCell; for one reverse-mode derivative, the fastest on a CPU."""
 
     def __call__(
-        self, cell: SplitCell[Carry], params: Params, carry: Carry, x: jax.Array
+        self, cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array
     ) -> tuple[Carry, Any]:
         """Returns the last carry and y [T, B, H]; see `Engine`.
 

@@ -4,59 +4,49 @@ The rate stays outside so that a schedule, a plateau and the log read one number
 """
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
 import optax
 
-
-class Knobs(Protocol):
-    """The settings that optimizers read; see `rnnlab.training.Training`."""
-
-    optimizer: str
-    momentum: float
-    smoothing: float
-    weight_decay: float
-    clip_norm: float | None
-    clip_value: float | None
-    clip_adaptive: float | None
-    l1: float
-    l2: float
+if TYPE_CHECKING:  # settings names the choices below
+    from rnnlab.training.settings import Training
 
 
-def sgd(knobs: Knobs) -> optax.GradientTransformation:
+def sgd(settings: "Training") -> optax.GradientTransformation:
     """Returns stochastic gradient descent, with momentum where it is not zero."""
-    return optax.sgd(1.0, momentum=knobs.momentum or None)
+    return optax.sgd(1.0, momentum=settings.momentum or None)
 
 
-def adam(knobs: Knobs) -> optax.GradientTransformation:
+def adam(settings: "Training") -> optax.GradientTransformation:
     """Returns Adam with optax's constants (0.9, 0.999)."""
-    del knobs
+    del settings
     return optax.adam(1.0)
 
 
-def adamw(knobs: Knobs) -> optax.GradientTransformation:
+def adamw(settings: "Training") -> optax.GradientTransformation:
     """Returns Adam with decoupled weight decay."""
-    return optax.adamw(1.0, weight_decay=knobs.weight_decay)
+    return optax.adamw(1.0, weight_decay=settings.weight_decay)
 
 
-def rmsprop(knobs: Knobs) -> optax.GradientTransformation:
+def rmsprop(settings: "Training") -> optax.GradientTransformation:
     """Returns RMSProp, whose mean square forgets at the rate `smoothing`."""
-    return optax.rmsprop(1.0, decay=knobs.smoothing)
+    return optax.rmsprop(1.0, decay=settings.smoothing)
 
 
-def adagrad(knobs: Knobs) -> optax.GradientTransformation:
+def adagrad(settings: "Training") -> optax.GradientTransformation:
     """Returns Adagrad with optax's constants."""
-    del knobs
+    del settings
     return optax.adagrad(1.0)
 
 
-def lion(knobs: Knobs) -> optax.GradientTransformation:
+def lion(settings: "Training") -> optax.GradientTransformation:
     """Returns Lion with decoupled weight decay."""
-    return optax.lion(1.0, weight_decay=knobs.weight_decay)
+    return optax.lion(1.0, weight_decay=settings.weight_decay)
 
 
-OPTIMIZERS: Mapping[str, Callable[[Knobs], optax.GradientTransformation]] = {
+OPTIMIZERS: Mapping[str, Callable[["Training"], optax.GradientTransformation]] = {
     "adagrad": adagrad,
     "adam": adam,
     "adamw": adamw,
@@ -66,23 +56,30 @@ OPTIMIZERS: Mapping[str, Callable[[Knobs], optax.GradientTransformation]] = {
 }
 
 
-def chain(knobs: Knobs) -> optax.GradientTransformation:
+def chain(settings: "Training") -> optax.GradientTransformation:
     """Returns penalties, clipping and optimizer, one after the other.
 
     Penalties come first: their gradient is clipped with that of the loss, as if they
     were part of it.
     """
     parts = []
-    if knobs.l1:
-        parts.append(
-            optax.stateless_with_tree_map(lambda g, p: g + knobs.l1 * jnp.sign(p))
-        )
-    if knobs.l2:
-        parts.append(optax.add_decayed_weights(knobs.l2))
-    if knobs.clip_value is not None:
-        parts.append(optax.clip(knobs.clip_value))
-    if knobs.clip_norm is not None:
-        parts.append(optax.clip_by_global_norm(knobs.clip_norm))
-    if knobs.clip_adaptive is not None:
-        parts.append(optax.adaptive_grad_clip(knobs.clip_adaptive))
-    return optax.chain(*parts, OPTIMIZERS[knobs.optimizer](knobs))
+    if settings.l1:
+        parts.append(_add_l1(settings.l1))
+    if settings.l2:
+        parts.append(optax.add_decayed_weights(settings.l2))
+    if settings.clip_value is not None:
+        parts.append(optax.clip(settings.clip_value))
+    if settings.clip_norm is not None:
+        parts.append(optax.clip_by_global_norm(settings.clip_norm))
+    if settings.clip_adaptive is not None:
+        parts.append(optax.adaptive_grad_clip(settings.clip_adaptive))
+    return optax.chain(*parts, OPTIMIZERS[settings.optimizer](settings))
+
+
+def _add_l1(weight: float) -> optax.GradientTransformation:
+    """Adds the gradient of `weight` times the absolute values of the parameters."""
+
+    def add(grads: Any, params: Any) -> Any:
+        return jax.tree.map(lambda g, p: g + weight * jnp.sign(p), grads, params)
+
+    return optax.stateless(add)

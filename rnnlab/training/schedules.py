@@ -1,45 +1,37 @@
 """Learning rates over the run: each a function of the step, from optax where it is."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-import jax
 import jax.numpy as jnp
 import optax
 
-Schedule = Callable[[jax.Array], jax.Array]
+if TYPE_CHECKING:  # settings names the choices below
+    from rnnlab.training.settings import Training
 
 
-class Knobs(Protocol):
-    """The settings that schedules read; see `rnnlab.training.Training`."""
-
-    learning_rate: float
-    decay: float
-    decay_after: int
-    warmup: int
-    cycle: int
-
-
-def constant(knobs: Knobs, steps: int, steps_per_epoch: int) -> Schedule:
+def constant(settings: "Training", steps: int, steps_per_epoch: int) -> optax.Schedule:
     """Returns the learning rate as it is, after a linear warm-up."""
     del steps, steps_per_epoch
-    if knobs.warmup == 0:
-        return optax.constant_schedule(knobs.learning_rate)
-    return optax.warmup_constant_schedule(0.0, knobs.learning_rate, knobs.warmup)
+    if settings.warmup == 0:
+        return optax.constant_schedule(settings.learning_rate)
+    return optax.warmup_constant_schedule(0.0, settings.learning_rate, settings.warmup)
 
 
-def exponential(knobs: Knobs, steps: int, steps_per_epoch: int) -> Schedule:
+def exponential(
+    settings: "Training", steps: int, steps_per_epoch: int
+) -> optax.Schedule:
     """Falls smoothly by the factor `decay` an epoch, after `decay_after` epochs."""
     del steps
     return optax.exponential_decay(
-        knobs.learning_rate,
+        settings.learning_rate,
         steps_per_epoch,
-        knobs.decay,
-        transition_begin=knobs.decay_after * steps_per_epoch,
+        settings.decay,
+        transition_begin=settings.decay_after * steps_per_epoch,
     )
 
 
-def step(knobs: Knobs, steps: int, steps_per_epoch: int) -> Schedule:
+def step(settings: "Training", steps: int, steps_per_epoch: int) -> optax.Schedule:
     """Falls by the factor `decay` at the start of each epoch after `decay_after`.
 
     Zaremba et al. (https://arxiv.org/abs/1409.2329) train four epochs at rate 1 and
@@ -47,23 +39,23 @@ def step(knobs: Knobs, steps: int, steps_per_epoch: int) -> Schedule:
     """
     del steps
     return optax.exponential_decay(
-        knobs.learning_rate,
+        settings.learning_rate,
         steps_per_epoch,
-        knobs.decay,
-        transition_begin=(knobs.decay_after - 1) * steps_per_epoch,
+        settings.decay,
+        transition_begin=(settings.decay_after - 1) * steps_per_epoch,
         staircase=True,
     )
 
 
-def cosine(knobs: Knobs, steps: int, steps_per_epoch: int) -> Schedule:
+def cosine(settings: "Training", steps: int, steps_per_epoch: int) -> optax.Schedule:
     """Rises over `warmup` steps, then falls to zero along a half cosine."""
     del steps_per_epoch
     return optax.warmup_cosine_decay_schedule(
-        0.0, knobs.learning_rate, knobs.warmup, max(steps, knobs.warmup + 1)
+        0.0, settings.learning_rate, settings.warmup, max(steps, settings.warmup + 1)
     )
 
 
-def cyclical(knobs: Knobs, steps: int, steps_per_epoch: int) -> Schedule:
+def cyclical(settings: "Training", steps: int, steps_per_epoch: int) -> optax.Schedule:
     """Swings between a tenth of the rate and the rate, `cycle` steps a swing.
 
     References:
@@ -73,13 +65,13 @@ def cyclical(knobs: Knobs, steps: int, steps_per_epoch: int) -> Schedule:
     del steps, steps_per_epoch
 
     def triangle(count):
-        phase = (count % knobs.cycle) / knobs.cycle
-        return knobs.learning_rate * (1 - 0.9 * jnp.abs(1 - 2 * phase))
+        phase = (count % settings.cycle) / settings.cycle
+        return settings.learning_rate * (1 - 0.9 * jnp.abs(1 - 2 * phase))
 
     return triangle
 
 
-SCHEDULES: Mapping[str, Callable[[Knobs, int, int], Schedule]] = {
+SCHEDULES: Mapping[str, Callable[["Training", int, int], optax.Schedule]] = {
     "constant": constant,
     "cosine": cosine,
     "cyclical": cyclical,

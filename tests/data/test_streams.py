@@ -105,7 +105,7 @@ def test_the_largest_that_would_work_is_named():
     with pytest.raises(
         InputError,
         match=r"At least 20 x 35 \+ 1 = 701 tokens .* has 50; take at most "
-        "--batch=1, or at most --length=2, or a longer --data",
+        "--batch_size=1, or at most --length=2, or a longer --data",
     ):
         TrainStream(ids, 20, 35, 1)
     TrainStream(ids, 1, 35, 1)
@@ -119,7 +119,7 @@ def test_the_largest_that_would_work_is_named():
 @pytest.mark.parametrize("kind", [TrainStream, EvalStream])
 def test_what_is_no_stream(kind):
     ids = np.zeros(50, np.uint8)
-    with pytest.raises(InputError, match="--batch or --length"):
+    with pytest.raises(InputError, match="--batch_size or --length"):
         kind(ids, 0, 1, 1)
     with pytest.raises(InputError, match="Integer ids of one axis"):
         kind(ids.astype(float), 1, 1, 1)

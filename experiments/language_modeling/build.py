@@ -1,0 +1,87 @@
+"""From settings to an experiment: text, network and task."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from experiments.experiment import Experiment
+from experiments.language_modeling.config import Config
+from experiments.language_modeling.task import LanguageTask
+from rnnlab import engines
+from rnnlab.cells import CELLS
+from rnnlab.data import text, tokenizers
+from rnnlab.data.streams import EvalStream, TrainStream
+from rnnlab.nn import LanguageModel
+
+
+def build(config: Config) -> Experiment:
+    """Reads the text and returns the experiment.
+
+    Raises:
+        InputError: the text cannot be read, or is too short for the batch.
+    """
+    corpus = text.load(
+        config.data,
+        config.tokens,
+        config.vocab_size,
+        config.shares(),
+        config.data_dir,
+        config.cache_dir,
+    )
+    record = {
+        "fingerprint": corpus.fingerprint,
+        "tokenizer": corpus.tokenizer.to_json(),
+    }
+    size = corpus.tokenizer.size
+    streams = {
+        split: TrainStream(ids, config.batch_size, config.length, size)
+        if split == "train"
+        else EvalStream(ids, config.eval_batch_size, config.length, size)
+        for split, ids in corpus.splits.items()
+    }
+    return Experiment(
+        task=_task(config, size, streams),
+        training=config.training,
+        record=record,
+        describe=lambda loss: describe(config.tokens, loss),
+        targets=config.batch_size * config.length,
+    )
+
+
+def rebuild(config: Config, record: Mapping[str, Any]) -> LanguageTask:
+    """Returns the task without its text, to restore and use a trained model."""
+    size = tokenizers.from_json(record["tokenizer"]).size
+    return _task(config, size, {})
+
+
+def describe(tokens: str, loss: float) -> Mapping[str, float]:
+    """Returns a loss in nats a token as perplexity, or in bits."""
+    match tokens:
+        case "word":
+            return {"perplexity": math.exp(min(loss, 700.0))}
+        case "byte":
+            return {"bits_per_byte": loss / math.log(2)}
+    return {"bits_per_char": loss / math.log(2)}
+
+
+def _task(config: Config, vocab_size: int, streams: Mapping[str, Any]) -> LanguageTask:
+    cell = CELLS[config.cell](config.features)
+    engine = (
+        engines.auto(cell)
+        if config.engine == "auto"
+        else engines.ENGINES[config.engine]()
+    )
+    model = LanguageModel(
+        vocab_size=vocab_size,
+        embedding=config.embedding or config.features,
+        cells=(cell,) * config.layers,
+        engine=engine,
+        dropout=config.dropout,
+        tied=config.tied,
+    )
+    rows = {
+        "train": config.batch_size,
+        "valid": config.eval_batch_size,
+        "test": config.eval_batch_size,
+    }
+    return LanguageTask(model, streams, rows, config.init_scale)
