@@ -83,7 +83,7 @@ def train_step(
         (loss, outcome), grads = jax.value_and_grad(task.loss, has_aux=True)(
             state.params, state.memory, batch, key, True
         )
-        norm = optax.global_norm(grads)
+        norm = optax.tree.norm(grads)
         rate = schedule(state.step) * state.plateau.scale
         updates, optimizer_state = optimizer.update(
             grads, state.optimizer, state.params

@@ -1,0 +1,261 @@
+"""Every cell equals a NumPy transcription of its equation, and keeps the contract."""
+
+import dataclasses
+import functools
+import pickle
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rnnlab.cells import CELLS, GRU, LSTM, Elman, GRUBefore
+from rnnlab.engines import Scan
+
+T, B, I, H = 7, 2, 3, 5  # noqa: E741
+NAMES = sorted(CELLS)
+TOLERANCE = {"float64": 1e-10, "float32": 2e-6, "bfloat16": 0.05}
+
+
+def sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
+def elman(p, h, x, act=np.tanh):
+    h = act(x @ p["kernel"] + p["bias"] + h @ p["recurrent"])
+    return h, h
+
+
+def elman_relu(p, h, x):
+    return elman(p, h, x, lambda a: np.maximum(a, 0))
+
+
+def gru(p, h, x):
+    u_r, u_z, u_n = np.split(x @ p["kernel"] + p["bias"], 3, -1)
+    r_r, r_z, r_n = np.split(h @ p["recurrent"], 3, -1)
+    r, z = sigmoid(u_r + r_r), sigmoid(u_z + r_z)
+    n = np.tanh(u_n + r * (r_n + p["recurrent_bias"]))
+    h = (1 - z) * n + z * h
+    return h, h
+
+
+def gru_before(p, h, x):
+    u_r, u_z, u_n = np.split(x @ p["kernel"] + p["bias"], 3, -1)
+    w_r, w_z, w_n = np.split(p["recurrent"], 3, -1)
+    r, z = sigmoid(u_r + h @ w_r), sigmoid(u_z + h @ w_z)
+    n = np.tanh(u_n + (r * h) @ w_n)
+    h = (1 - z) * n + z * h
+    return h, h
+
+
+def lstm(p, carry, x):
+    c, h = carry
+    i, f, g, o = np.split(x @ p["kernel"] + p["bias"] + h @ p["recurrent"], 4, -1)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    h = sigmoid(o) * np.tanh(c)
+    return (c, h), h
+
+
+EQUATIONS = {
+    "elman": elman,
+    "elman_relu": elman_relu,
+    "gru": gru,
+    "gru_before": gru_before,
+    "lstm": lstm,
+}
+PARAMETERS = {
+    "elman": I * H + H * H + H,
+    "elman_relu": I * H + H * H + H,
+    "gru": 3 * (I * H + H * H + H) + H,
+    "gru_before": 3 * (I * H + H * H + H),
+    "lstm": 4 * (I * H + H * H + H),
+}
+
+
+def draw(name, seed=0):
+    """Params, carry and x in double precision: no leaf zero, biases least of all."""
+    rng = np.random.default_rng(seed)
+    cell = CELLS[name](H)
+    shapes = jax.eval_shape(
+        lambda key: (cell.init(key, I), cell.initial((B,)), jnp.zeros((T, B, I))),
+        jax.random.key(0),
+    )
+    return jax.tree.map(lambda s: rng.normal(size=s.shape) * 0.7, shapes)
+
+
+def cast(tree, dtype):
+    return jax.tree.map(lambda a: jnp.asarray(a, dtype), tree)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def run(cell, params, carry, x):
+    return Scan()(cell, params, carry, x)
+
+
+def transcribed(name, params, carry, x):
+    outputs = []
+    for x_t in x:
+        carry, y = EQUATIONS[name](params, carry, x_t)
+        outputs.append(y)
+    return carry, np.stack(outputs)
+
+
+def close(actual, desired, tolerance):
+    for a, d in zip(jax.tree.leaves(actual), jax.tree.leaves(desired), strict=True):
+        a, d = (np.asarray(v, np.float64) for v in (a, d))
+        np.testing.assert_allclose(a, d, rtol=tolerance, atol=tolerance)
+
+
+def test_each_cell_has_an_equation_here():
+    assert EQUATIONS.keys() == PARAMETERS.keys() == CELLS.keys()
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("name", NAMES)
+def test_equals_its_equation_and_keeps_the_dtype(name, dtype):
+    with jax.enable_x64(True):
+        inputs = cast(draw(name), dtype)
+        actual = run(CELLS[name](H), *inputs)
+        assert {leaf.dtype for leaf in jax.tree.leaves(actual)} == {jnp.dtype(dtype)}
+        desired = transcribed(
+            name, *jax.tree.map(lambda a: np.asarray(a, np.float64), inputs)
+        )
+        close(actual, desired, TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_step_equals_its_equation_on_one_row(name):
+    with jax.enable_x64(True):
+        params, carry, x = draw(name)
+        row = jax.tree.map(lambda a: a[0], carry)
+        cell, p = CELLS[name](H), cast(params, "float64")
+        actual = cell.step(p, cast(row, "float64"), cell.project(p, x[0, 0]))
+        close(actual, EQUATIONS[name](params, row, x[0, 0]), 1e-10)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradient_equals_finite_differences(name):
+    cell = CELLS[name](H)
+    weights = jax.tree.map(np.cos, transcribed(name, *draw(name)))
+
+    @jax.jit
+    def loss(inputs):
+        outcome = run(cell, *inputs)
+        return sum(
+            jnp.sum(a * w)
+            for a, w in zip(
+                jax.tree.leaves(outcome), jax.tree.leaves(weights), strict=True
+            )
+        )
+
+    with jax.enable_x64(True):
+        at, along = draw(name), draw(name, seed=1)
+
+        def moved(by):
+            return jax.tree.map(lambda a, d: a + by * d, at, along)
+
+        step = 1e-6
+        measured = (loss(moved(step)) - loss(moved(-step))) / (2 * step)
+        products = jax.tree.map(np.vdot, jax.grad(loss)(at), along)
+        close(sum(jax.tree.leaves(products)), measured, 1e-7)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_row_alone_gives_what_it_gives_in_the_batch(name):
+    with jax.enable_x64(True):
+        params, carry, x = cast(draw(name), "float64")
+        cell = CELLS[name](H)
+        after, y = run(cell, params, carry, x)
+        row = jax.tree.map(lambda leaf: leaf[1:], carry)
+        alone = run(cell, params, row, x[:, 1:])
+        close(alone, (jax.tree.map(lambda leaf: leaf[1:], after), y[:, 1:]), 1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_halves_equal_the_whole(name):
+    params, carry, x = cast(draw(name), "float32")
+    cell = CELLS[name](H)
+    after, y = run(cell, params, carry, x)
+    middle, first = run(cell, params, carry, x[:4])
+    last, second = run(cell, params, middle, x[4:])
+    close((last, jnp.concatenate([first, second])), (after, y), 2e-6)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize("batch", [(), (2,), (2, 3)])
+@pytest.mark.parametrize("name", NAMES)
+def test_initial_carry_is_zero(name, batch, dtype):
+    for leaf in jax.tree.leaves(CELLS[name](H).initial(batch, dtype)):
+        assert leaf.shape == (*batch, H) and leaf.dtype == dtype
+        assert not np.asarray(leaf, np.float32).any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_is_a_value(name):
+    cell = CELLS[name](H)
+    again = pickle.loads(pickle.dumps(cell))
+    assert cell == CELLS[name](H) == again
+    assert hash(cell) == hash(CELLS[name](H)) == hash(again)
+    other = dataclasses.replace(cell, features=H + 1)
+    assert other == CELLS[name](H + 1) and other != cell
+    assert repr(cell).startswith(f"{type(cell).__name__}(features={H}")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        cell.features = 6
+
+
+def test_cells_of_other_kinds_differ():
+    assert len({CELLS[name](H) for name in NAMES}) == len(NAMES)
+    assert LSTM(H, forget_bias=0.0) != LSTM(H)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_initial_parameters(name):
+    wide_in, wide = 48, 40
+    params = CELLS[name](wide).init(jax.random.key(3), wide_in)
+    assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype("float32")}
+    gates = params["recurrent"].shape[-1] // wide
+    bound = np.sqrt(6 / (wide_in + wide))
+    for block in np.split(np.asarray(params["kernel"]), gates, -1):
+        assert np.abs(block).max() <= bound
+        assert abs(block.std() / (bound / np.sqrt(3)) - 1) < 0.05
+    blocks = np.split(np.asarray(params["recurrent"]), gates, -1)
+    for block in blocks:
+        close(block.T @ block, np.eye(wide), 1e-5)
+    for other in blocks[1:]:
+        assert np.abs(blocks[0] - other).max() > 0.1
+    bias = np.zeros(gates * wide)
+    if name == "lstm":
+        bias[wide : 2 * wide] = 1
+    np.testing.assert_array_equal(params["bias"], bias)
+    if name == "gru":
+        np.testing.assert_array_equal(params["recurrent_bias"], np.zeros(wide))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameters_are_drawn_by_the_key_and_counted(name):
+    cell = CELLS[name](H)
+    params, again = (cell.init(jax.random.key(0), I) for _ in range(2))
+    jax.tree.map(np.testing.assert_array_equal, params, again)
+    other = cell.init(jax.random.key(1), I)
+    for part in ("kernel", "recurrent"):
+        assert not np.array_equal(params[part], other[part])
+    assert sum(p.size for p in jax.tree.leaves(params)) == PARAMETERS[name]
+
+
+def test_forget_bias_is_what_was_asked_for():
+    bias = LSTM(H, forget_bias=2.5).init(jax.random.key(0), I)["bias"]
+    np.testing.assert_array_equal(bias, [0] * H + [2.5] * H + [0] * 2 * H)
+
+
+@pytest.mark.parametrize("value", [0, -1, True, 2.5, "8", None])
+@pytest.mark.parametrize("kind", [Elman, GRU, GRUBefore, LSTM])
+def test_bad_features_are_named(kind, value):
+    with pytest.raises(ValueError) as error:
+        kind(value)
+    for part in (kind.__name__, "features", repr(value)):
+        assert part in str(error.value)
+
+
+def test_bad_activation_is_named():
+    with pytest.raises(ValueError, match=r"activation.*tanh, relu.*'sigmoid'"):
+        Elman(H, activation="sigmoid")

@@ -1,0 +1,281 @@
+"""Every engine equals `Loop` on every cell it runs, and refuses what does not fit."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax.extend import core
+
+from rnnlab import engines
+from rnnlab.cell import SplitCell
+from rnnlab.cells import CELLS, GRU, LSTM, Elman, GRUBefore
+from rnnlab.engines import ENGINES, Deferred, Loop, Scan
+
+I, H = 3, 5  # noqa: E741
+NAMES = sorted(CELLS)
+SPLIT = [name for name in NAMES if isinstance(CELLS[name](H), SplitCell)]
+PAIRS = [
+    (engine, name)
+    for engine in sorted(ENGINES)
+    for name in NAMES
+    if engine != "loop" and (engine != "deferred" or name in SPLIT)
+]
+SEQUENCES = [(1, (3,), "float32"), (7, (), "float64"), (7, (2, 3), "float64")]
+TOLERANCE = {"float64": 1e-10, "float32": 5e-6}
+
+
+@functools.lru_cache
+def draw(name, steps, batch, seed=0, sizes=(I, H)):
+    """Returns (params, carry, x) and the weights of a loss, in double precision."""
+    rng = np.random.default_rng(seed)
+    in_features, features = sizes
+    cell = CELLS[name](features)
+    shapes = jax.eval_shape(
+        lambda key: (
+            cell.init(key, in_features),
+            cell.initial(batch),
+            jnp.zeros((steps, *batch, in_features)),
+        ),
+        jax.random.key(0),
+    )
+    inputs = jax.tree.map(lambda s: rng.normal(size=s.shape) * 0.7, shapes)
+    y = rng.normal(size=(steps, *batch, features))
+    carry = jax.tree.map(lambda a: rng.normal(size=a.shape), inputs[1])
+    return inputs, (carry, y)
+
+
+def cast(tree, dtype):
+    return jax.tree.map(lambda a: jnp.asarray(a, dtype), tree)
+
+
+def weighed(outcome, weights):
+    pairs = zip(jax.tree.leaves(outcome), jax.tree.leaves(weights), strict=True)
+    return sum(jnp.sum(a * w) for a, w in pairs)
+
+
+def grads(engine, cell, inputs, weights):
+    """Returns the gradients of params, carry and x, and the outcome."""
+
+    def loss(inputs):
+        outcome = engine(cell, *inputs)
+        return weighed(outcome, weights), outcome
+
+    return jax.grad(loss, has_aux=True)(inputs)
+
+
+TRACED = []
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def compiled(engine, cell, inputs, weights):
+    TRACED.append((engine, cell))
+    return grads(engine, cell, inputs, weights)
+
+
+@functools.lru_cache
+def by_loop(name, steps, batch, dtype):
+    with jax.enable_x64(dtype == "float64"):
+        return grads(Loop(), CELLS[name](H), *cast(draw(name, steps, batch), dtype))
+
+
+def close(actual, desired, tolerance):
+    assert jax.tree.structure(actual) == jax.tree.structure(desired)
+    for a, d in zip(jax.tree.leaves(actual), jax.tree.leaves(desired), strict=True):
+        assert a.dtype == d.dtype
+        np.testing.assert_allclose(a, d, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(("steps", "batch", "dtype"), SEQUENCES)
+@pytest.mark.parametrize(("engine", "name"), PAIRS)
+def test_equals_loop_in_values_and_gradients(engine, name, steps, batch, dtype):
+    with jax.enable_x64(dtype == "float64"):
+        inputs, weights = cast(draw(name, steps, batch), dtype)
+        actual = compiled(ENGINES[engine](), CELLS[name](H), inputs, weights)
+        close(actual, by_loop(name, steps, batch, dtype), TOLERANCE[dtype])
+
+
+@settings(max_examples=6, deadline=None, derandomize=True, database=None)
+@given(
+    name=st.sampled_from(NAMES),
+    steps=st.integers(1, 3),
+    batch=st.lists(st.integers(1, 3), max_size=2).map(tuple),
+    sizes=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+)
+def test_scan_equals_loop_at_any_size(name, steps, batch, sizes):
+    inputs, _ = cast(draw(name, steps, batch, sizes=sizes), "float32")
+    cell = CELLS[name](sizes[1])
+    by_engine = [
+        jax.jit(functools.partial(engine, cell))(*inputs) for engine in (Scan(), Loop())
+    ]
+    close(*by_engine, TOLERANCE["float32"])
+
+
+@pytest.mark.parametrize("unroll", [2, 10])
+def test_unrolled_equals_loop(unroll):
+    with jax.enable_x64(True):
+        inputs, _ = cast(draw("lstm", 7, ()), "float64")
+        actual = jax.jit(functools.partial(Scan(unroll), LSTM(H)))(*inputs)
+        close(actual, by_loop("lstm", 7, (), "float64")[1], 1e-10)
+
+
+@pytest.mark.parametrize("unroll", [0, -1])
+def test_bad_unroll_is_named(unroll):
+    with pytest.raises(ValueError, match=rf"unroll.*{unroll}"):
+        Scan(unroll)
+
+
+@pytest.mark.parametrize(("engine", "name"), PAIRS)
+def test_equal_cells_and_engines_compile_once(engine, name):
+    inputs = cast(draw(name, 1, (3,)), "float32")
+    compiled(ENGINES[engine](), CELLS[name](H), *inputs)
+    traced, held = len(TRACED), compiled._cache_size()
+    compiled(ENGINES[engine](), CELLS[name](H), *inputs)
+    assert (len(TRACED), compiled._cache_size()) == (traced, held)
+
+
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+def test_engines_are_values(engine):
+    first, second = ENGINES[engine](), ENGINES[engine]()
+    assert first == second and hash(first) == hash(second)
+    assert repr(first).startswith(type(first).__name__)
+
+
+def test_auto_defers_what_it_can():
+    wanted = {
+        Elman(H): Deferred(),
+        GRU(H): Deferred(),
+        LSTM(H): Deferred(),
+        GRUBefore(H): Scan(),
+    }
+    assert {cell: engines.auto(cell) for cell in wanted} == wanted
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_forward_mode_on_scan_agrees_with_reverse_mode(name):
+    with jax.enable_x64(True):
+        inputs, weights = cast(draw(name, 7, ()), "float64")
+        along = cast(draw(name, 7, (), seed=1)[0], "float64")
+        grad, _ = compiled(Scan(), CELLS[name](H), inputs, weights)
+        _, slope = jax.jit(
+            lambda at, along: jax.jvp(
+                lambda a: weighed(Scan()(CELLS[name](H), *a), weights), (at,), (along,)
+            )
+        )(inputs, along)
+        wanted = sum(jax.tree.leaves(jax.tree.map(np.vdot, grad, along)))
+        np.testing.assert_allclose(slope, wanted, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("engine", "name"), [("scan", "gru_before"), ("deferred", "lstm")]
+)
+def test_vmap_over_seeds_equals_one_after_the_other(engine, name):
+    with jax.enable_x64(True):
+        (_, carry, x), weights = cast(draw(name, 7, ()), "float64")
+        seeds = [cast(draw(name, 7, (), k)[0][0], "float64") for k in range(3)]
+        grad = functools.partial(compiled, ENGINES[engine](), CELLS[name](H))
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *seeds)
+        actual = jax.vmap(lambda p: grad((p, carry, x), weights))(stacked)
+        one_by_one = [grad((p, carry, x), weights) for p in seeds]
+        wanted = jax.tree.map(lambda *leaves: jnp.stack(leaves), *one_by_one)
+        close(actual, wanted, 1e-10)
+
+
+@pytest.mark.parametrize("name", ["gru_before", "lstm"])
+def test_hessian_on_scan_is_the_derivative_of_the_gradient(name):
+    cell = CELLS[name](2)
+    with jax.enable_x64(True):
+        (params, carry, x), weights = draw(name, 3, (), sizes=(1, 2))
+
+        @jax.jit
+        def loss(bias):
+            outcome = Scan()(cell, params | {"bias": bias}, carry, x)
+            return weighed(outcome, weights)
+
+        bias, step = params["bias"], 1e-5
+        grad, hessian = jax.jit(jax.grad(loss)), jax.jit(jax.hessian(loss))(bias)
+        rows = [
+            (grad(bias + step * e) - grad(bias - step * e)) / (2 * step)
+            for e in np.eye(len(bias))
+        ]
+        assert np.abs(hessian).max() > 1e-3
+        np.testing.assert_allclose(hessian, np.stack(rows), rtol=1e-6, atol=1e-8)
+
+
+def test_deferred_has_no_forward_mode_and_says_so():
+    inputs, _ = cast(draw("elman", 1, (3,)), "float32")
+    with pytest.raises(TypeError, match=r"forward-mode.*custom_vjp"):
+        jax.jvp(lambda *a: Deferred()(Elman(H), *a), inputs, inputs)
+
+
+def test_deferred_names_the_engine_for_other_cells():
+    cell = GRUBefore(H)
+    inputs, _ = draw("gru_before", 1, (3,))
+    with pytest.raises(TypeError, match=r"SplitCell, got GRUBefore.*5.*Scan\(\)"):
+        Deferred()(cell, *inputs)
+
+
+def scans(jaxpr):
+    """Yields each scan's parameters, also those inside other equations."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "scan":
+            yield equation.params
+        for sub in core.jaxprs_in_params(equation.params):
+            yield from scans(sub)
+
+
+def weight_gradients_in_the_backward_loop(engine, name):
+    """Counts what the reverse loop carries or stacks of the recurrent shape."""
+    inputs, weights = cast(draw(name, 7, (2,)), "float32")
+    recurrent = inputs[0]["recurrent"].shape
+    differentiate = functools.partial(grads, engine, CELLS[name](H))
+    jaxpr = jax.make_jaxpr(differentiate)(inputs, weights)
+    reverse = [p["jaxpr"].jaxpr for p in scans(jaxpr.jaxpr) if p["reverse"]]
+    assert len(reverse) == 1
+    shapes = [v.aval.shape for v in reverse[0].outvars]
+    return sum(shape in (recurrent, recurrent[::-1]) for shape in shapes)
+
+
+@pytest.mark.parametrize("name", SPLIT)
+def test_deferred_takes_the_weight_gradient_out_of_the_loop(name):
+    assert weight_gradients_in_the_backward_loop(Deferred(), name) == 0
+    assert weight_gradients_in_the_backward_loop(Scan(), name) == 1
+
+
+def zeros(*shape, dtype=jnp.float32):
+    return jnp.zeros(shape, dtype)
+
+
+X = zeros(7, 2, I)
+MISFITS = {
+    "one axis": (LSTM(H).initial((2,)), zeros(I), ["[T, B, I]", "(3,)"]),
+    "no step": (LSTM(H).initial((2,)), zeros(0, 2, I), ["at least 1", "(0, 2, 3)"]),
+    "plain tuple": (
+        (zeros(2, H), zeros(2, H)), X, ["LSTMCarry(c=", "got (ShapeDtypeStruct"]
+    ),
+    "one array": (zeros(2, H), X, ["LSTMCarry(c=", "got ShapeDtypeStruct"]),
+    "nothing": ((), X, ["LSTMCarry(c=", "got ()"]),
+    "other rows": (LSTM(H).initial((4,)), X, ["(7, 2, 3)", "got", "(4, 5)"]),
+    "other units": (LSTM(H + 1).initial((2,)), X, ["LSTM(features=5", "(2, 6)"]),
+    "no row": (LSTM(H).initial(()), X, ["(7, 2, 3)", "(5,)"]),
+    "rows for more axes": (LSTM(H).initial((3,)), zeros(7, 3, 3, I), ["(3, 5)"]),
+    "more axes": (LSTM(H).initial((2, 2)), X, ["(7, 2, 3)", "(2, 2, 5)"]),
+    "less precise": (
+        LSTM(H).initial((2,), jnp.bfloat16), X, ["bfloat16", "float32", "dtype"]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("misfit", MISFITS)
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+def test_what_does_not_fit_is_named(engine, misfit):
+    cell = LSTM(H)
+    params = cast(draw("lstm", 7, ())[0][0], "float32")
+    carry, x, parts = MISFITS[misfit]
+    with pytest.raises(ValueError) as error:
+        ENGINES[engine]()(cell, params, carry, x)
+    for part in parts:
+        assert part in str(error.value)

@@ -1,0 +1,88 @@
+"""`cross_entropy` equals optax's on the same logits, whichever way it is computed."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from rnnlab.nn import cross_entropy, losses
+
+H = 4
+TOLERANCE = {"float64": 1e-12, "float32": 5e-6}
+
+
+def by_optax(h, kernel, bias, targets):
+    return optax.softmax_cross_entropy_with_integer_labels(h @ kernel.T + bias, targets)
+
+
+def draw(classes, batch, dtype, scale=1.0):
+    rng = np.random.default_rng(0)
+    shapes = {"h": (*batch, H), "kernel": (classes, H), "bias": (classes,)}
+    floats = {k: jnp.asarray(rng.normal(size=s), dtype) for k, s in shapes.items()}
+    targets = jnp.asarray(rng.integers(classes, size=batch), "int32")
+    weights = jnp.asarray(rng.normal(size=batch), dtype)
+    return floats | {"h": floats["h"] * scale}, targets, weights
+
+
+def value_and_grads(function, floats, targets, weights):
+    def weighed(floats):
+        nats = function(**floats, targets=targets)
+        return jnp.sum(nats * weights), nats
+
+    grads, nats = jax.jit(jax.grad(weighed, has_aux=True))(floats)
+    return nats, grads
+
+
+def close(actual, desired, tolerance):
+    for a, d in zip(jax.tree.leaves(actual), jax.tree.leaves(desired), strict=True):
+        assert a.shape == d.shape and a.dtype == d.dtype
+        np.testing.assert_allclose(a, d, rtol=tolerance, atol=tolerance)
+
+
+def take_blocks(monkeypatch, block):
+    monkeypatch.setattr(losses, "HELD", 0)
+    monkeypatch.setattr(losses, "BLOCK", block)
+
+
+CASES = [(1, (3,), "float64"), (7, (), "float64"), (19, (3, 2), "float64"),
+         (19, (5,), "float32")]  # fmt: skip
+
+
+@pytest.mark.parametrize("block", [None, 1, 8, 19, 64])
+@pytest.mark.parametrize(("classes", "batch", "dtype"), CASES)
+def test_equals_optax(monkeypatch, classes, batch, dtype, block):
+    if block == 1 and classes > 7:
+        pytest.skip("as many blocks as classes, once is enough")
+    with jax.enable_x64(dtype == "float64"):
+        inputs = draw(classes, batch, dtype)
+        wanted = value_and_grads(by_optax, *inputs)
+        if block is not None:
+            take_blocks(monkeypatch, block)
+        close(value_and_grads(cross_entropy, *inputs), wanted, TOLERANCE[dtype])
+
+
+def test_equals_optax_at_the_size_that_takes_blocks():
+    classes, rows = losses.BLOCK + 1001, losses.HELD // losses.BLOCK
+    assert classes * rows > losses.HELD and classes % losses.BLOCK
+    inputs = draw(classes, (rows,), "float32")
+    wanted = value_and_grads(by_optax, *inputs)
+    close(value_and_grads(cross_entropy, *inputs), wanted, 1e-4)  # sums of 2048 rows
+
+
+@pytest.mark.parametrize("block", [None, 8])
+def test_extreme_logits_stay_finite(monkeypatch, block):
+    floats, targets, weights = draw(19, (6,), "float32", scale=1e4)
+    wanted = value_and_grads(by_optax, floats, targets, weights)
+    if block is not None:
+        take_blocks(monkeypatch, block)
+    nats, grads = value_and_grads(cross_entropy, floats, targets, weights)
+    assert np.abs(floats["h"] @ floats["kernel"].T).max() > 1e4
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((nats, grads)))
+    np.testing.assert_allclose(nats, wanted[0], rtol=1e-6, atol=1e-2)  # eps of 1e4
+
+
+def test_a_hopeless_class_costs_its_distance():
+    h, kernel = jnp.ones((1, 1)), jnp.array([[0.0], [1e4], [-1e4]])
+    nats = cross_entropy(h, kernel, jnp.zeros(3), jnp.array([2]))
+    np.testing.assert_array_equal(nats, [2e4])

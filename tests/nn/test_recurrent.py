@@ -1,0 +1,171 @@
+"""Layers equal a composition by hand, flax's own stack, and the nnx adapter."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from rnnlab.cells import GRU, LSTM, Elman
+from rnnlab.engines import Deferred, Loop, Scan
+from rnnlab.nn import Recurrent, Stack
+from rnnlab.nn.nnx import Recurrent as NnxRecurrent
+
+T, B, I, H = 7, 2, 3, 5  # noqa: E741
+X = np.random.default_rng(0).normal(size=(T, B, I)).astype(np.float32)
+WEIGHTS = np.random.default_rng(1).normal(size=(T, B, H)).astype(np.float32)
+
+
+def close(actual, desired, tolerance=5e-6):
+    for a, d in zip(jax.tree.leaves(actual), jax.tree.leaves(desired), strict=True):
+        np.testing.assert_allclose(a, d, rtol=tolerance, atol=tolerance)
+
+
+def noisy(params):
+    """Biases too are drawn, so that none is zero."""
+    rng = np.random.default_rng(2)
+    return jax.tree.map(
+        lambda p: p + 0.3 * rng.normal(size=p.shape).astype(np.float32), params
+    )
+
+
+def test_recurrent_is_an_engine_on_a_cell():
+    cell, carry = LSTM(H), LSTM(H).initial((B,))
+    layer = Recurrent(cell, Deferred())
+    variables = layer.init(jax.random.key(0), carry, X)
+    assert variables["params"].keys() == {"cell"}
+    params = variables["params"]["cell"]
+    assert jax.tree.map(jnp.shape, params) == {
+        "kernel": (I, 4 * H), "recurrent": (H, 4 * H), "bias": (4 * H,)
+    }  # fmt: skip
+    close(layer.apply(variables, carry, X), Scan()(cell, params, carry, X))
+
+
+def test_stack_is_one_layer_after_the_other():
+    stack = Stack((LSTM(H), GRU(4), Elman(H)))
+    carries = stack.initial((B,))
+    params = noisy(stack.init(jax.random.key(0), carries, X)["params"])
+    assert sorted(params) == ["Recurrent_0", "Recurrent_1", "Recurrent_2"]
+    y, wanted = X, []
+    for k, cell in enumerate(stack.cells):
+        after, y = Scan()(cell, params[f"Recurrent_{k}"]["cell"], carries[k], y)
+        wanted.append(after)
+    close(stack.apply({"params": params}, carries, X), (tuple(wanted), y))
+
+
+def test_a_stack_needs_a_carry_for_each_layer():
+    stack = Stack((Elman(H), Elman(H)))
+    with pytest.raises(ValueError, match="shorter"):
+        stack.init(jax.random.key(0), (Elman(H).initial((B,)),), X)
+
+
+def test_two_layers_equal_flax():
+    stack = Stack((LSTM(H), LSTM(H)), Deferred())
+    carries = stack.initial((B,))
+    params = noisy(stack.init(jax.random.key(0), carries, X)["params"])
+
+    def rename(params):
+        layers = []
+        for k in range(2):
+            p = params[f"Recurrent_{k}"]["cell"]
+            parts = {name: jnp.split(leaf, 4, -1) for name, leaf in p.items()}
+            layers.append({"cell": {
+                f"i{g}": {"kernel": parts["kernel"][j]} for j, g in enumerate("ifgo")
+            } | {
+                f"h{g}": {"kernel": parts["recurrent"][j], "bias": parts["bias"][j]}
+                for j, g in enumerate("ifgo")
+            }})  # fmt: skip
+        return layers
+
+    layer = nn.RNN(nn.OptimizedLSTMCell(H), time_major=True, return_carry=True)
+
+    def ours(params):
+        after, y = stack.apply({"params": params}, carries, X)
+        return jnp.sum(y * WEIGHTS), (tuple(map(tuple, after)), y)
+
+    def flax(layers):
+        y, after = X, []
+        for p in layers:
+            carry, y = layer.apply({"params": p}, y)
+            after.append(carry)
+        return jnp.sum(y * WEIGHTS), (tuple(after), y)
+
+    grads, outcome = jax.jit(jax.grad(ours, has_aux=True))(params)
+    flax_grads, flax_outcome = jax.jit(jax.grad(flax, has_aux=True))(rename(params))
+    close(outcome, flax_outcome)
+    close(rename(grads), flax_grads)
+
+
+def test_dropout_is_off_outside_training():
+    stack = Stack((Elman(H), Elman(H)), dropout=0.5)
+    plain = Stack((Elman(H), Elman(H)))
+    carries = stack.initial((B,))
+    variables = stack.init(jax.random.key(0), carries, X)
+    close(stack.apply(variables, carries, X), plain.apply(variables, carries, X), 0)
+
+
+def test_dropout_differs_by_key_and_repeats_by_key():
+    stack = Stack((Elman(H), Elman(H)), dropout=0.5)
+    carries = stack.initial((B,))
+    variables = stack.init(jax.random.key(0), carries, X)
+
+    @jax.jit
+    def train(seed):
+        key = jax.random.key(seed)
+        return stack.apply(variables, carries, X, True, rngs={"dropout": key})[1]
+
+    np.testing.assert_array_equal(train(0), train(0))
+    assert not np.array_equal(train(0), train(1))
+    share = np.mean([train(seed) == 0 for seed in range(20)])
+    assert abs(share - 0.5) < 5 * 0.5 / np.sqrt(20 * T * B * H)
+
+
+def test_dropout_keeps_the_expectation_and_never_touches_the_carry():
+    stack, keep, ones = Stack((), dropout=0.3), 0.7, np.ones((50, 20, 10))
+    _, y = stack.apply({}, (), ones, True, rngs={"dropout": jax.random.key(0)})
+    np.testing.assert_allclose(np.unique(y), [0, 1 / keep], rtol=1e-6)
+    deviation = np.sqrt((1 - keep) / keep / y.size)
+    assert abs(np.mean(y) - 1) < 5 * deviation
+    recurrent = Stack((Elman(H),), dropout=0.5)
+    carries = recurrent.initial((B,))
+    variables = recurrent.init(jax.random.key(0), carries, X)
+    after, y = recurrent.apply(
+        variables, carries, X, True, rngs={"dropout": jax.random.key(0)}
+    )
+    assert np.all(after[0] != 0) and np.any(y[-1] == 0)
+
+
+@pytest.mark.parametrize("engine", [Scan(), Deferred(), Loop()])
+def test_nnx_equals_linen(engine):
+    cell, carry = Elman(H), Elman(H).initial((B,))
+    module = NnxRecurrent(cell, I, rngs=nnx.Rngs(0), engine=engine)
+    params = jax.tree.map(jnp.asarray, nnx.to_pure_dict(nnx.state(module))["params"])
+    assert jax.tree.map(jnp.shape, params) == {
+        "kernel": (I, H), "recurrent": (H, H), "bias": (H,)
+    }  # fmt: skip
+
+    @nnx.jit
+    def nnx_grad(module):
+        def loss(module):
+            after, y = module(carry, X)
+            return jnp.sum(y * WEIGHTS) + jnp.sum(after)
+
+        return nnx.value_and_grad(loss)(module)
+
+    @jax.jit
+    @jax.value_and_grad
+    def linen_grad(params):
+        variables = {"params": {"cell": params}}
+        after, y = Recurrent(cell, engine).apply(variables, carry, X)
+        return jnp.sum(y * WEIGHTS) + jnp.sum(after)
+
+    (value, grads), (wanted, wanted_grads) = nnx_grad(module), linen_grad(params)
+    close(value, wanted)
+    close(nnx.to_pure_dict(grads)["params"], wanted_grads)
+
+
+def test_nnx_parameters_are_those_of_the_cell():
+    module = NnxRecurrent(LSTM(H), I, rngs=nnx.Rngs(0))
+    wanted = LSTM(H).init(nnx.Rngs(0).params(), I)
+    close(nnx.to_pure_dict(nnx.state(module))["params"], wanted, 0)

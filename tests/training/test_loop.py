@@ -1,0 +1,213 @@
+"""The loop on a small language model: it resumes bit for bit, and stops in order."""
+
+import dataclasses
+import functools
+import math
+import signal
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.language_modeling.task import LanguageTask
+from rnnlab.cells import GRU, LSTM
+from rnnlab.data.streams import EvalStream, TrainStream
+from rnnlab.engines import auto
+from rnnlab.errors import Diverged, Preempted
+from rnnlab.nn import LanguageModel
+from rnnlab.training import loop
+from rnnlab.training.checkpoints import Checkpoints
+from rnnlab.training.settings import Training
+from rnnlab.training.writers import read_metrics
+
+VOCAB = 11
+SETTINGS = Training(
+    steps=23, learning_rate=0.01, eval_every=5, checkpoint_every=4, log_every=3
+)
+
+
+@functools.cache
+def make_task(cell, rows=2):
+    ids = np.random.default_rng(0).integers(0, VOCAB, 400).astype(np.uint8)
+    model = LanguageModel(VOCAB, 4, (cell, cell), auto(cell), dropout=0.3)
+    streams = {
+        "train": TrainStream(ids[:300], rows, 5, VOCAB),
+        "valid": EvalStream(ids[300:], 3, 5, VOCAB),
+    }
+    return LanguageTask(model, streams, {"train": rows, "valid": 3})
+
+
+@dataclasses.dataclass(frozen=True)
+class Interrupted:
+    """A task that does `act` just before batch number `at` is handed out."""
+
+    task: LanguageTask
+    at: int
+    act: object
+
+    def __getattr__(self, name):
+        return getattr(self.task, name)
+
+    def batches(self, split, start=0):
+        for number, batch in enumerate(self.task.batches(split, start), start):
+            if split == "train" and number == self.at:
+                batch = self.act(batch)
+            yield batch
+
+
+def terminate(batch):
+    signal.raise_signal(signal.SIGTERM)
+    return batch
+
+
+def fit(task, folder, settings=SETTINGS):
+    folder.mkdir(exist_ok=True)
+    return loop.fit(task, settings, folder, {}, lambda loss: {"bits": loss}, 10)
+
+
+def same_bits(a, b):
+    def data(leaf):
+        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            leaf = jax.random.key_data(leaf)
+        return np.asarray(leaf).tobytes()
+
+    assert jax.tree.structure(a) == jax.tree.structure(b)
+    pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    return all(data(x) == data(y) for x, y in pairs)
+
+
+CASES = {
+    "lstm, adam": (LSTM(4), SETTINGS),
+    "gru, plateau": (
+        GRU(4),
+        dataclasses.replace(
+            SETTINGS, schedule="plateau", optimizer="sgd", momentum=0.9, eval_every=2
+        ),
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def undisturbed(request, tmp_path_factory):
+    cell, settings = CASES[request.param]
+    folder = tmp_path_factory.mktemp("undisturbed")
+    state, history = fit(make_task(cell), folder, settings)
+    return cell, settings, state, history, (folder / "metrics.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("at", [0, 4, 13, 21])
+def test_a_stopped_run_resumes_bit_for_bit(undisturbed, tmp_path, at):
+    cell, settings, wanted, history, metrics = undisturbed
+    with pytest.raises(Preempted, match=f"SIGTERM after step {at + 1}, .* --resume"):
+        fit(Interrupted(make_task(cell), at, terminate), tmp_path, settings)
+    state, resumed = fit(make_task(cell), tmp_path, settings)
+    assert same_bits(state, wanted)
+    assert (tmp_path / "metrics.jsonl").read_bytes() == metrics
+    assert (resumed.best_loss, resumed.best_step) == (
+        history.best_loss,
+        history.best_step,
+    )
+
+
+def test_a_crash_resumes_from_the_last_checkpoint_bit_for_bit(undisturbed, tmp_path):
+    cell, settings, wanted, _, metrics = undisturbed
+
+    class Crash(Exception):
+        pass
+
+    def crash(batch):
+        raise Crash
+
+    with pytest.raises(Crash):
+        fit(Interrupted(make_task(cell), 14, crash), tmp_path, settings)
+    assert Checkpoints(tmp_path / "checkpoints", 2).latest == 12
+    state, _ = fit(make_task(cell), tmp_path, settings)
+    assert same_bits(state, wanted)
+    assert (tmp_path / "metrics.jsonl").read_bytes() == metrics
+
+
+def test_a_finished_run_stays_as_it_is(undisturbed, tmp_path):
+    cell, settings, wanted, _, _ = undisturbed
+    fit(make_task(cell), tmp_path, settings)
+    again, history = fit(make_task(cell), tmp_path, settings)
+    assert same_bits(again, wanted)
+    assert history.train_steps > 0
+
+
+def test_a_longer_run_goes_on_from_a_shorter_one(undisturbed, tmp_path):
+    cell, settings, wanted, _, _ = undisturbed
+    fit(make_task(cell), tmp_path, dataclasses.replace(settings, steps=9))
+    state, _ = fit(make_task(cell), tmp_path, settings)
+    # The end at step 9 is validated, which a plateau counts; nothing else differs.
+    if settings.schedule != "plateau":
+        assert same_bits(state, wanted)
+
+
+def test_rows_and_the_best_checkpoint(undisturbed, tmp_path):
+    cell, settings, _, history, _ = undisturbed
+    fit(make_task(cell), tmp_path, settings)
+    rows = read_metrics(tmp_path / "metrics.jsonl")
+    losses = {row["step"]: row["valid_loss"] for row in rows if "valid_loss" in row}
+    best = min(losses, key=losses.get)
+    assert history.best_loss == losses[best] and history.best_step == best
+    assert Checkpoints(tmp_path / "best", 1).steps == [best]
+    assert Checkpoints(tmp_path / "checkpoints", 2).steps == [20, 23]
+    logged = [row for row in rows if "loss" in row]
+    assert [row["step"] for row in logged] == list(range(3, 24, 3))
+    assert all(row["grad_norm"] > 0 for row in logged)
+
+
+def spoil(batch):
+    return batch._replace(mask=np.zeros_like(batch.mask))  # a mean over nothing: NaN
+
+
+def test_a_nan_ends_the_run_and_names_the_step(tmp_path):
+    with pytest.raises(Diverged) as error:
+        fit(Interrupted(make_task(LSTM(4)), 6, spoil), tmp_path)
+    for word in ("Step 7", "nan", "number 1 in a row", "--learning_rate"):
+        assert word in str(error.value)
+
+
+def test_a_nan_may_be_skipped(tmp_path):
+    settings = dataclasses.replace(SETTINGS, skip_nonfinite=1)
+    state, _ = fit(Interrupted(make_task(LSTM(4)), 6, spoil), tmp_path, settings)
+    assert int(state.step) == 23 and int(state.skipped) == 0
+    leaves = jax.tree.leaves((state.params, state.memory))
+    assert all(np.isfinite(leaf).all() for leaf in leaves)
+
+
+def test_patience_ends_the_run_and_outlasts_a_resume(tmp_path):
+    settings = dataclasses.replace(
+        SETTINGS, learning_rate=1e-9, eval_every=1, patience=2, steps=500
+    )
+    state, history = fit(make_task(LSTM(4)), tmp_path, settings)
+    assert history.since_best == 2 and int(state.step) < 500
+    again, _ = fit(make_task(LSTM(4)), tmp_path, settings)
+    assert int(again.step) == int(state.step)
+
+
+def test_without_a_validation_split_the_newest_checkpoint_is_kept(tmp_path):
+    task = make_task(LSTM(4))
+    task = dataclasses.replace(task, streams={"train": task.streams["train"]})
+    _, history = fit(task, tmp_path)
+    assert history.best_loss is None
+    assert Checkpoints(tmp_path / "best", 1).steps == []
+    assert Checkpoints(tmp_path / "checkpoints", 2).latest == 23
+
+
+def test_validation_is_the_mean_over_each_target_once(tmp_path):
+    task = make_task(LSTM(4))
+    state, history = fit(task, tmp_path, dataclasses.replace(SETTINGS, steps=5))
+    stream = task.streams["valid"]
+    total, weight = 0.0, 0
+    carries = task.model.initial((3,))
+    for batch in stream:
+        carries, logits = task.model.apply(
+            {"params": state.params}, carries, batch.inputs
+        )
+        log_p = np.asarray(jax.nn.log_softmax(logits))
+        nats = -np.take_along_axis(log_p, batch.targets[..., None], -1)[..., 0]
+        total += nats[batch.mask].sum()
+        weight += batch.mask.sum()
+    assert weight == 99
+    assert math.isclose(history.best_loss, total / weight, rel_tol=1e-6)

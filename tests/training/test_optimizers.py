@@ -1,0 +1,146 @@
+"""Each optimizer and each way of clipping equals its textbook update in NumPy."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rnnlab.training.optimizers import OPTIMIZERS, chain
+from rnnlab.training.settings import Training
+
+PLAIN = Training(
+    optimizer="sgd", momentum=0.9, smoothing=0.8, weight_decay=0.1, clip_norm=None
+)
+RNG = np.random.default_rng(0)
+START = {"kernel": RNG.normal(size=(3, 2)), "bias": RNG.normal(size=2)}
+CENTRE = {"kernel": RNG.normal(size=(3, 2)), "bias": RNG.normal(size=2)}
+RATE, STEPS = 0.1, 4
+
+
+def sgd(g, p, s, t):
+    s["m"] = g + 0.9 * s.get("m", 0)
+    return -s["m"]
+
+
+def adam(g, p, s, t):
+    s["m"] = 0.9 * s.get("m", 0) + 0.1 * g
+    s["v"] = 0.999 * s.get("v", 0) + 0.001 * g**2
+    m, v = s["m"] / (1 - 0.9**t), s["v"] / (1 - 0.999**t)
+    return -m / (np.sqrt(v) + 1e-8)
+
+
+def adamw(g, p, s, t):
+    return adam(g, p, s, t) - 0.1 * p
+
+
+def rmsprop(g, p, s, t):
+    s["v"] = 0.8 * s.get("v", 0) + 0.2 * g**2
+    return -g / np.sqrt(s["v"] + 1e-8)
+
+
+def adagrad(g, p, s, t):
+    s["v"] = s.get("v", 0.1) + g**2
+    return -g / np.sqrt(s["v"] + 1e-7)
+
+
+def lion(g, p, s, t):
+    m = s.get("m", 0)
+    s["m"] = 0.99 * m + 0.01 * g
+    return -np.sign(0.9 * m + 0.1 * g) - 0.1 * p
+
+
+TEXTBOOK = {
+    "adagrad": adagrad,
+    "adam": adam,
+    "adamw": adamw,
+    "lion": lion,
+    "rmsprop": rmsprop,
+    "sgd": sgd,
+}
+
+
+def test_each_optimizer_has_a_textbook_here():
+    assert TEXTBOOK.keys() == OPTIMIZERS.keys()
+
+
+@pytest.mark.parametrize("name", sorted(TEXTBOOK))
+def test_steps_on_a_quadratic_are_those_of_the_textbook(name):
+    optimizer = chain(dataclasses.replace(PLAIN, optimizer=name))
+    params = jax.tree.map(jnp.float32, START)
+    state = optimizer.init(params)
+    wanted, memory = dict(START), {key: {} for key in START}
+    update = jax.jit(optimizer.update)
+    for t in range(1, STEPS + 1):
+        grads = jax.tree.map(lambda p, c: p - jnp.float32(c), params, CENTRE)
+        updates, state = update(grads, state, params)
+        params = jax.tree.map(lambda p, u: p + RATE * u, params, updates)
+        for key, p in wanted.items():
+            d = TEXTBOOK[name](p - CENTRE[key], p, memory[key], t)
+            wanted[key] = p + RATE * d
+        for key in START:
+            np.testing.assert_allclose(params[key], wanted[key], rtol=2e-5, atol=2e-6)
+
+
+def test_sgd_without_momentum_is_the_gradient():
+    optimizer = chain(dataclasses.replace(PLAIN, momentum=0.0))
+    updates, _ = optimizer.update(START, optimizer.init(START), START)
+    for key in START:
+        np.testing.assert_allclose(updates[key], -START[key], rtol=1e-6)
+
+
+def clip_norm(g, p, bound):
+    norm = np.sqrt(sum((leaf**2).sum() for leaf in g.values()))
+    return {key: leaf * min(1, bound / norm) for key, leaf in g.items()}
+
+
+def clip_value(g, p, bound):
+    return {key: np.clip(leaf, -bound, bound) for key, leaf in g.items()}
+
+
+def clip_adaptive(g, p, bound):
+    """Each unit's, a column's, gradient against the norm of its weights."""
+    found = {}
+    for key in g:
+        axis = 0 if p[key].ndim == 2 else ()
+        def norm(a, axis=axis):
+            return np.sqrt((a**2).sum(axis, keepdims=True))
+        most = bound * np.maximum(norm(p[key]), 1e-3)
+        found[key] = g[key] * np.minimum(1, most / np.maximum(norm(g[key]), 1e-6))
+    return found  # fmt: skip
+
+
+def l1(g, p, factor):
+    return {key: g[key] + factor * np.sign(p[key]) for key in g}
+
+
+def l2(g, p, factor):
+    return {key: g[key] + factor * p[key] for key in g}
+
+
+REGULARISED = [
+    ([("clip_norm", 0.5)], clip_norm),
+    ([("clip_norm", 50.0)], clip_norm),
+    ([("clip_value", 0.3)], clip_value),
+    ([("clip_adaptive", 0.2)], clip_adaptive),
+    ([("l1", 0.1)], l1),
+    ([("l2", 0.1)], l2),
+]
+ALONE = {knob: function for ((knob, _),), function in REGULARISED}
+TOGETHER = [("l1", 0.3), ("l2", 0.2), ("clip_value", 0.5), ("clip_norm", 0.8)]
+
+
+@pytest.mark.parametrize(
+    "knobs", [knobs for knobs, _ in REGULARISED] + [TOGETHER], ids=str
+)
+def test_penalties_and_clipping_in_this_order(knobs):
+    optimizer = chain(dataclasses.replace(PLAIN, momentum=0.0, **dict(knobs)))
+    params = jax.tree.map(jnp.float32, START)
+    grads = jax.tree.map(jnp.float32, CENTRE)
+    updates, _ = optimizer.update(grads, optimizer.init(params), params)
+    wanted = CENTRE
+    for knob, value in knobs:
+        wanted = ALONE[knob](wanted, START, value)
+    for key in START:
+        np.testing.assert_allclose(updates[key], -wanted[key], rtol=1e-5, atol=1e-6)
