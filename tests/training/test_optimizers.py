@@ -67,20 +67,22 @@ def test_each_optimizer_has_a_textbook_here():
 
 @pytest.mark.parametrize("name", sorted(TEXTBOOK))
 def test_steps_on_a_quadratic_are_those_of_the_textbook(name):
+    """In double precision: in float32 Adam's 1 - 0.999^t alone is off by 6e-5."""
     optimizer = chain(dataclasses.replace(PLAIN, optimizer=name))
-    params = jax.tree.map(jnp.float32, START)
-    state = optimizer.init(params)
-    wanted, memory = dict(START), {key: {} for key in START}
-    update = jax.jit(optimizer.update)
-    for t in range(1, STEPS + 1):
-        grads = jax.tree.map(lambda p, c: p - jnp.float32(c), params, CENTRE)
-        updates, state = update(grads, state, params)
-        params = jax.tree.map(lambda p, u: p + RATE * u, params, updates)
-        for key, p in wanted.items():
-            d = TEXTBOOK[name](p - CENTRE[key], p, memory[key], t)
-            wanted[key] = p + RATE * d
-        for key in START:
-            np.testing.assert_allclose(params[key], wanted[key], rtol=2e-5, atol=2e-6)
+    with jax.enable_x64(True):
+        params = jax.tree.map(jnp.float64, START)
+        state = optimizer.init(params)
+        update = jax.jit(optimizer.update)
+        wanted, memory = dict(START), {key: {} for key in START}
+        for t in range(1, STEPS + 1):
+            grads = jax.tree.map(lambda p, c: p - c, params, CENTRE)
+            updates, state = update(grads, state, params)
+            params = jax.tree.map(lambda p, u: p + RATE * u, params, updates)
+            for key, p in wanted.items():
+                d = TEXTBOOK[name](p - CENTRE[key], p, memory[key], t)
+                wanted[key] = p + RATE * d
+            for key in START:
+                np.testing.assert_allclose(params[key], wanted[key], rtol=1e-10)
 
 
 def test_sgd_without_momentum_is_the_gradient():
@@ -100,15 +102,13 @@ def clip_value(g, p, bound):
 
 
 def clip_adaptive(g, p, bound):
-    """Each unit's, a column's, gradient against the norm of its weights."""
+    """The gradient of each column, or of a bias, against the norm of its weights."""
     found = {}
     for key in g:
-        axis = 0 if p[key].ndim == 2 else ()
-        def norm(a, axis=axis):
-            return np.sqrt((a**2).sum(axis, keepdims=True))
-        most = bound * np.maximum(norm(p[key]), 1e-3)
-        found[key] = g[key] * np.minimum(1, most / np.maximum(norm(g[key]), 1e-6))
-    return found  # fmt: skip
+        g_norm, p_norm = (np.sqrt((a[key] ** 2).sum(0, keepdims=True)) for a in (g, p))
+        most = bound * np.maximum(p_norm, 1e-3)
+        found[key] = g[key] * np.minimum(1, most / np.maximum(g_norm, 1e-6))
+    return found
 
 
 def l1(g, p, factor):
