@@ -8,7 +8,6 @@ from experiments.experiment import Experiment
 from experiments.language_modeling.config import Config
 from experiments.language_modeling.task import LanguageTask
 from rnnlab import engines
-from rnnlab.cells import CELLS
 from rnnlab.data import text, tokenizers
 from rnnlab.data.streams import EvalStream, TrainStream
 from rnnlab.nn import LanguageModel
@@ -65,7 +64,7 @@ def describe(tokens: str, loss: float) -> Mapping[str, float]:
 
 
 def _task(config: Config, vocab_size: int, streams: Mapping[str, Any]) -> LanguageTask:
-    cell = CELLS[config.cell](config.features)
+    cell = config.make_cell()
     engine = (
         engines.auto(cell)
         if config.engine == "auto"

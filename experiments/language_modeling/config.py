@@ -1,8 +1,10 @@
 """The settings of a language model."""
 
 import dataclasses
+from typing import Any
 
 from rnnlab import engines
+from rnnlab.cell import Cell, SplitCell
 from rnnlab.cells import CELLS
 from rnnlab.data.tokenizers import TOKENIZERS
 from rnnlab.errors import InputError
@@ -53,11 +55,20 @@ class Config:
     def __post_init__(self):
         check(self)
         self.shares()
+        if self.engine == "deferred" and not isinstance(self.make_cell(), SplitCell):
+            raise InputError(
+                f"--engine=deferred needs a cell with one product a step (a SplitCell),"
+                f" got --cell={self.cell}; use --engine=scan."
+            )
         if self.tied and self.embedding not in (None, self.features):
             raise InputError(
                 f"--tied needs --embedding to equal --features={self.features}, got"
                 f" {self.embedding}; leave --embedding out."
             )
+
+    def make_cell(self) -> Cell[Any]:
+        """Returns one layer's cell."""
+        return CELLS[self.cell](self.features)
 
     def shares(self) -> tuple[float, float, float]:
         """Returns the shares of train, valid and test, which sum to one."""
