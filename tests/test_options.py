@@ -26,8 +26,18 @@ class Small:
         check(self)
 
 
-GOOD = [{}, {"count": 1}, {"count": 9}, {"share": 0}, {"share": 0.999}, {"size": 1},
-        {"size": None}, {"loud": True}, {"name": "b"}, {"plain": "anything"}]  # fmt: skip
+GOOD = [
+    {},
+    {"count": 1},
+    {"count": 9},
+    {"share": 0},
+    {"share": 0.999},
+    {"size": 1},
+    {"size": None},
+    {"loud": True},
+    {"name": "b"},
+    {"plain": "anything"},
+]
 BAD = [
     ("count", 0, "above 0"),
     ("count", 10, "below 10"),
@@ -117,8 +127,8 @@ def test_settings_that_contradict_each_other_are_named(kind, values, parts):
 CONFIGS = [
     Config(),
     Config(data="text.txt", vocab_size=10, tied=True, embedding=256, init_scale=0.05),
-    Config(training=Training(steps=7, clip_norm=None, learning_rate=1, optimizer="sgd")),
-]  # fmt: skip
+    Config(training=Training(steps=7, clip_norm=None, learning_rate=1)),
+]
 
 
 @pytest.mark.parametrize("config", CONFIGS)

@@ -44,30 +44,28 @@ def check(cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array) -> None
             f"An engine needs a sequence [T, B, I] with T of at least 1, got x of shape"
             f" {x.shape}; put the time axis first and add a batch axis with x[:, None]."
         )
-    wanted = jax.eval_shape(
-        lambda: cell.initial(x.shape[1 : 1 + batch_axes(cell, carry)])
-    )
-    if jax.tree.structure(wanted) != jax.tree.structure(carry):
+    own = jax.eval_shape(lambda: cell.initial(()))
+    if jax.tree.structure(own) != jax.tree.structure(carry):
         raise ValueError(
-            f"{cell} carries {_describe(wanted)}, got {_describe(carry)};"
+            f"{cell} carries {_describe(own)} a row, got {_describe(carry)};"
             f" take the carry from cell.initial(batch) or from an earlier call."
         )
-    shapes = [leaf.shape for leaf in jax.tree.leaves(carry)]
-    if shapes != [leaf.shape for leaf in jax.tree.leaves(wanted)]:
+    batch = x.shape[1 : 1 + batch_axes(cell, carry)]
+    wanted = jax.eval_shape(lambda: cell.initial(batch))
+    if _shapes(wanted) == _shapes(carry):
+
+        def one(params, carry, x):
+            return cell.step(params, carry, cell.project(params, x))[0]
+
+        wanted = jax.eval_shape(one, params, carry, x[0])
+    if _shapes(wanted) != _shapes(carry):
         raise ValueError(
             f"{cell} on x of shape {x.shape} carries {_describe(wanted)}, got"
             f" {_describe(carry)}; take the carry from cell.initial(x.shape[1:-1])."
         )
-
-    def one(params, carry, x):
-        return cell.step(params, carry, cell.project(params, x))[0]
-
-    after = jax.eval_shape(one, params, carry, x[0])
-    if [leaf.dtype for leaf in jax.tree.leaves(after)] != [
-        leaf.dtype for leaf in jax.tree.leaves(carry)
-    ]:
+    if _dtypes(wanted) != _dtypes(carry):
         raise ValueError(
-            f"{cell} turns a carry of {_describe(carry)} into {_describe(after)};"
+            f"{cell} turns a carry of {_describe(carry)} into {_describe(wanted)};"
             f" give the carry the dtype that a step returns, or cast params and x."
         )
 
@@ -101,3 +99,11 @@ def _describe(tree: Any) -> str:
     return str(
         jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), tree)
     )
+
+
+def _shapes(tree: Any) -> list[tuple[int, ...]]:
+    return [leaf.shape for leaf in jax.tree.leaves(tree)]
+
+
+def _dtypes(tree: Any) -> list[Any]:
+    return [leaf.dtype for leaf in jax.tree.leaves(tree)]

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rnnlab.errors import InputError
 from rnnlab.nn.language_model import LanguageModel
 from rnnlab.options import check, option
 
@@ -29,6 +30,10 @@ class Sampling:
 
     def __post_init__(self):
         check(self)
+        if self.top_p is not None and self.top_p > 1:
+            raise InputError(
+                f"--top_p must be at most 1, got {self.top_p}; 1 keeps every token."
+            )
 
     def filter(self, logits: jax.Array) -> jax.Array:
         """Returns scaled logits, -inf where a token may not be drawn: [..., V].

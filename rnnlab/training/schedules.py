@@ -38,13 +38,13 @@ def step(settings: "Training", steps: int, steps_per_epoch: int) -> optax.Schedu
     halve it at the start of the fifth and of each one after.
     """
     del steps
-    return optax.exponential_decay(
-        settings.learning_rate,
-        steps_per_epoch,
-        settings.decay,
-        transition_begin=(settings.decay_after - 1) * steps_per_epoch,
-        staircase=True,
-    )
+
+    def staircase(count):
+        # In whole numbers: compiled, optax's floor(k * n / n) can fall below k.
+        falls = jnp.maximum(count // steps_per_epoch - (settings.decay_after - 1), 0)
+        return settings.learning_rate * settings.decay**falls
+
+    return staircase
 
 
 def cosine(settings: "Training", steps: int, steps_per_epoch: int) -> optax.Schedule:

@@ -31,7 +31,9 @@ class Training:
 
     schedule: str = option("constant", "of the learning rate", choices=SCHEDULES)
     warmup: int = option(0, "steps of linear warm-up (constant, cosine)", least=0)
-    decay: float = option(0.5, "factor of exponential, step and plateau", above=0)
+    decay: float = option(
+        0.5, "factor of exponential, step and plateau", above=0, below=1
+    )
     decay_after: int = option(1, "epochs at full rate (exponential, step)", least=1)
     cycle: int = option(1000, "steps of one swing (cyclical)", above=1)
     plateau_patience: int = option(1, "validations without gain (plateau)", least=1)
@@ -60,10 +62,6 @@ class Training:
 
     def __post_init__(self):
         check(self)
-        if self.decay > 1:
-            raise InputError(
-                f"--decay must be at most 1, got {self.decay}; it multiplies the rate."
-            )
         total = self.steps
         if total is not None and self.warmup > total:
             raise InputError(

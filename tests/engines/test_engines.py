@@ -98,7 +98,7 @@ def test_equals_loop_in_values_and_gradients(engine, name, steps, batch, dtype):
         close(actual, by_loop(name, steps, batch, dtype), TOLERANCE[dtype])
 
 
-@settings(max_examples=6, deadline=None, derandomize=True, database=None)
+@settings(max_examples=5, deadline=None, derandomize=True, database=None)
 @given(
     name=st.sampled_from(NAMES),
     steps=st.integers(1, 3),
@@ -154,7 +154,7 @@ def test_auto_defers_what_it_can():
     assert {cell: engines.auto(cell) for cell in wanted} == wanted
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["gru_before", "lstm"])
 def test_forward_mode_on_scan_agrees_with_reverse_mode(name):
     with jax.enable_x64(True):
         inputs, weights = cast(draw(name, 7, ()), "float64")
@@ -184,11 +184,10 @@ def test_vmap_over_seeds_equals_one_after_the_other(engine, name):
         close(actual, wanted, 1e-10)
 
 
-@pytest.mark.parametrize("name", ["gru_before", "lstm"])
-def test_hessian_on_scan_is_the_derivative_of_the_gradient(name):
-    cell = CELLS[name](2)
+def test_hessian_on_scan_is_the_derivative_of_the_gradient():
+    cell = LSTM(2)
     with jax.enable_x64(True):
-        (params, carry, x), weights = draw(name, 3, (), sizes=(1, 2))
+        (params, carry, x), weights = draw("lstm", 3, (), sizes=(1, 2))
 
         @jax.jit
         def loss(bias):

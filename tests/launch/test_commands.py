@@ -204,3 +204,29 @@ def test_help_names_each_option():
     for flag in ("--cell:", "--engine:", "--learning_rate:", "--data:", "--resume"):
         assert flag in out
     assert "<elman|elman_relu|gru|gru_before|lstm>" in out
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("a small file system can only be mounted by root")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    options = ["-t", "tmpfs", "-o", "size=3m", "none", str(folder)]
+    if subprocess.run(["mount", *options], capture_output=True).returncode:
+        pytest.skip("this system does not let root mount a small file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_ends_the_run_and_spares_older_checkpoints(flags, small_disk):
+    folder = small_disk / "run"
+    large = [*flags, f"--workdir={folder}", "--features=64", "--checkpoint_every=5"]
+    code, _, err = run("run", *large, "--keep=50", "--steps=200")
+    assert code == 7, err
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("error: ") and "bytes free" in last and str(folder) in last
+    steps = sorted(int(p.name) for p in (folder / "checkpoints").glob("[0-9]*[0-9]"))
+    assert steps
+    code, out, err = run("sample", f"--workdir={folder}", "--prompt=9", "--length=5")
+    assert code == 0, err

@@ -25,24 +25,26 @@ def close(actual, desired, tolerance=5e-6):
 
 
 @functools.lru_cache
-def init(module):
-    """Returns the parameters that a module or stack draws for X."""
-    inner = module.cell if isinstance(module, Recurrent) else module
-    return jax.jit(module.init)(jax.random.key(0), inner.initial((B,)), X)
-
-
-def noisy(params):
-    """Biases too are drawn, so that none is zero."""
+def draw(module):
+    """Returns variables as a module makes them, all drawn: biases too are not zero."""
     rng = np.random.default_rng(2)
+    initial = module.cell.initial if isinstance(module, Recurrent) else module.initial
+    shapes = jax.eval_shape(module.init, jax.random.key(0), initial((B,)), X)
     return jax.tree.map(
-        lambda p: p + 0.3 * rng.normal(size=p.shape).astype(np.float32), params
+        lambda s: 0.5 * rng.normal(size=s.shape).astype(np.float32), shapes
     )
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def train(module, variables, carries, seed):
+    rngs = {"dropout": jax.random.key(seed)}
+    return module.apply(variables, carries, X, True, rngs=rngs)
 
 
 def test_recurrent_is_an_engine_on_a_cell():
     cell, carry = LSTM(H), LSTM(H).initial((B,))
     layer = Recurrent(cell, Deferred())
-    variables = init(layer)
+    variables = draw(layer)
     assert variables["params"].keys() == {"cell"}
     params = variables["params"]["cell"]
     assert jax.tree.map(jnp.shape, params) == {
@@ -55,7 +57,7 @@ def test_recurrent_is_an_engine_on_a_cell():
 def test_stack_is_one_layer_after_the_other():
     stack = Stack((LSTM(H), GRU(4), Elman(H)))
     carries = stack.initial((B,))
-    params = noisy(init(stack)["params"])
+    params = draw(stack)["params"]
     assert sorted(params) == ["Recurrent_0", "Recurrent_1", "Recurrent_2"]
     y, wanted = X, []
     for k, cell in enumerate(stack.cells):
@@ -67,13 +69,13 @@ def test_stack_is_one_layer_after_the_other():
 def test_a_stack_needs_a_carry_for_each_layer():
     stack = Stack((Elman(H), Elman(H)))
     with pytest.raises(ValueError, match="shorter"):
-        stack.init(jax.random.key(0), (Elman(H).initial((B,)),), X)
+        jax.eval_shape(stack.init, jax.random.key(0), (Elman(H).initial((B,)),), X)
 
 
 def test_two_layers_equal_flax():
     stack = Stack((LSTM(H), LSTM(H)), Deferred())
     carries = stack.initial((B,))
-    params = noisy(init(stack)["params"])
+    params = draw(stack)["params"]
 
     def rename(params):
         layers = []
@@ -107,43 +109,40 @@ def test_two_layers_equal_flax():
     close(rename(grads), flax_grads)
 
 
+DROPPING = Stack((Elman(H), Elman(H)), dropout=0.5)
+
+
 def test_dropout_is_off_outside_training():
-    stack = Stack((Elman(H), Elman(H)), dropout=0.5)
     plain = Stack((Elman(H), Elman(H)))
-    carries, variables = stack.initial((B,)), init(stack)
-    actual, wanted = (jax.jit(s.apply)(variables, carries, X) for s in (stack, plain))
+    carries, variables = plain.initial((B,)), draw(plain)
+    actual, wanted = (
+        jax.jit(stack.apply)(variables, carries, X) for stack in (DROPPING, plain)
+    )
     close(actual, wanted, 0)
 
 
 def test_dropout_differs_by_key_and_repeats_by_key():
-    stack = Stack((Elman(H), Elman(H)), dropout=0.5)
-    carries = stack.initial((B,))
-    variables = init(stack)
-
-    @jax.jit
-    def train(seed):
-        key = jax.random.key(seed)
-        return stack.apply(variables, carries, X, True, rngs={"dropout": key})[1]
-
-    np.testing.assert_array_equal(train(0), train(0))
-    assert not np.array_equal(train(0), train(1))
-    share = np.mean([train(seed) == 0 for seed in range(20)])
+    inputs = DROPPING, draw(DROPPING), DROPPING.initial((B,))
+    _, y = train(*inputs, 0)
+    np.testing.assert_array_equal(train(*inputs, 0)[1], y)
+    assert not np.array_equal(train(*inputs, 1)[1], y)
+    share = np.mean([train(*inputs, seed)[1] == 0 for seed in range(20)])
     assert abs(share - 0.5) < 5 * 0.5 / np.sqrt(20 * T * B * H)
 
 
-def test_dropout_keeps_the_expectation_and_never_touches_the_carry():
-    stack, keep, ones = Stack((), dropout=0.3), 0.7, np.ones((50, 20, 10))
-    _, y = stack.apply({}, (), ones, True, rngs={"dropout": jax.random.key(0)})
+def test_dropout_never_touches_the_carry():
+    after, y = train(DROPPING, draw(DROPPING), DROPPING.initial((B,)), 0)
+    shown = np.asarray(y[-1])
+    assert 0 < np.sum(shown == 0) < shown.size and np.all(after[1] != 0)
+    close(np.where(shown != 0, shown / 2, after[1]), after[1], 1e-6)
+
+
+def test_dropout_keeps_the_expectation():
+    stack, keep, ones = Stack((), dropout=0.3), 0.7, np.ones((50, 20, 10), np.float32)
+    apply = jax.jit(functools.partial(stack.apply, {}, (), train=True))
+    _, y = apply(x=ones, rngs={"dropout": jax.random.key(0)})
     np.testing.assert_allclose(np.unique(y), [0, 1 / keep], rtol=1e-6)
-    deviation = np.sqrt((1 - keep) / keep / y.size)
-    assert abs(np.mean(y) - 1) < 5 * deviation
-    recurrent = Stack((Elman(H),), dropout=0.5)
-    carries = recurrent.initial((B,))
-    variables = init(recurrent)
-    after, y = recurrent.apply(
-        variables, carries, X, True, rngs={"dropout": jax.random.key(0)}
-    )
-    assert np.all(after[0] != 0) and np.any(y[-1] == 0)
+    assert abs(np.mean(y) - 1) < 5 * np.sqrt((1 - keep) / keep / y.size)
 
 
 @pytest.mark.parametrize("engine", [Scan(), Deferred()])
@@ -173,9 +172,3 @@ def test_nnx_equals_linen(engine):
     (value, grads), (wanted, wanted_grads) = nnx_grad(module), linen_grad(params)
     close(value, wanted)
     close(nnx.to_pure_dict(grads)["params"], wanted_grads)
-
-
-def test_nnx_parameters_are_those_of_the_cell():
-    module = NnxRecurrent(LSTM(H), I, rngs=nnx.Rngs(0))
-    wanted = LSTM(H).init(nnx.Rngs(0).params(), I)
-    close(nnx.to_pure_dict(nnx.state(module))["params"], wanted, 0)

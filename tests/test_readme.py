@@ -1,0 +1,85 @@
+"""The README does what it says: its commands run, its code runs and learns."""
+
+import dataclasses
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rnnlab import initializers
+from rnnlab.cell import SplitCell
+from rnnlab.engines import Deferred, Loop
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def command(name):
+    return re.search(rf"<!-- {name} -->\n```sh\n(.*)\n```", README)[1]
+
+
+def blocks():
+    return re.findall(r"```python\n(.*?)```", README, re.S)
+
+
+def test_the_first_command_trains_and_samples(tmp_path):
+    # The steps after the virtual environment, which .ci/run makes in the same way;
+    # with this Python, in another folder, and for fewer steps.
+    _, _, train, sample = command("first command").split(" && ")
+    for line, extra in ((train, ["--steps=3"]), (sample, ["--length=20"])):
+        program, *arguments = line.replace('"', "").split(" ")
+        assert program == ".venv/bin/python"
+        arguments = [a.replace("runs/first", str(tmp_path)) for a in arguments]
+        if "launch.sample" in line:
+            arguments = arguments[:3] + ["--prompt=The "]
+        done = subprocess.run(
+            [sys.executable, *arguments, *extra],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("The ") and len(done.stdout) == 4 + 20 + 1
+
+
+def test_the_test_command_is_the_one_that_ci_runs():
+    assert command("test command") == ".venv/bin/python -m pytest -q"
+    assert "<!-- test command -->" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_example_gives_a_gradient():
+    example, _ = blocks()
+    names = {}
+    exec(example, names)
+    grads = names["grads"]
+    assert grads["recurrent"].shape == (128, 512)
+    assert all(float(jnp.abs(leaf).max()) > 0 for leaf in jax.tree.leaves(grads))
+
+
+def test_the_added_cell_runs_on_both_engines():
+    _, cell = blocks()
+    names = {
+        "dataclasses": dataclasses,
+        "SplitCell": SplitCell,
+        "jax": jax,
+        "jnp": jnp,
+        "initializers": initializers,
+    }
+    exec(cell, names)
+    leaky = names["Leaky"](4)
+    params = leaky.init(jax.random.key(0), 3)
+    x = jax.random.normal(jax.random.key(1), (5, 2, 3))
+
+    def loss(params, engine):
+        return (engine(leaky, params, leaky.initial((2,)), x)[1] ** 2).sum()
+
+    by_loop, by_deferred = (
+        jax.grad(loss)(params, engine) for engine in (Loop(), Deferred())
+    )
+    for a, b in zip(*map(jax.tree.leaves, (by_loop, by_deferred)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
