@@ -38,15 +38,15 @@ _PARSERS: dict[type, Callable[[], flags.ArgumentParser]] = {
 }
 
 
-def define(kind: type) -> None:
+def define(defaults: Any) -> None:
     """Defines a flag for each option of a configuration, and of those inside it."""
     main = sys.argv[0]  # absl's name for the command, whose flags --help shows
-    for field in dataclasses.fields(kind):
-        if dataclasses.is_dataclass(field.type):
-            define(field.type)
+    for field in dataclasses.fields(defaults):
+        default = getattr(defaults, field.name)
+        if dataclasses.is_dataclass(default):
+            define(default)
             continue
         known = field.metadata["option"]
-        default = field.default
         if field.type is bool:
             flags.DEFINE_bool(field.name, default, known.help, module_name=main)
         elif known.choices is not None:

@@ -59,5 +59,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     _experiment = peek("experiment", tuple(experiments.EXPERIMENTS))
-    define(experiments.config(_experiment))
+    define(experiments.config(_experiment)())
     start(main)

@@ -60,5 +60,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    define(Sampling)
+    define(Sampling())
     start(main)

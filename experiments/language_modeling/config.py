@@ -50,7 +50,7 @@ class Config:
     length: int = option(64, "steps of truncated backpropagation", above=0)
     eval_batch_size: int = option(20, "rows in evaluation", above=0)
 
-    training: Training = dataclasses.field(default_factory=Training)
+    training: Training = Training(epochs=5, learning_rate=5e-3, schedule="cosine")
 
     def __post_init__(self):
         check(self)

@@ -24,7 +24,7 @@ from jax import lax
 
 from rnnlab.cell import Cell, Params, SplitCell
 from rnnlab.engines.engine import Carry, batch_axes, check, merge, project
-from rnnlab.engines.once import Once
+from rnnlab.engines.once import Once, sources
 
 KEPT = frozenset({lax.exp_p, lax.log_p, lax.logistic_p, lax.tanh_p, lax.rsqrt_p})
 
@@ -87,7 +87,8 @@ def _backward(cell, residuals, cotangents):
         _, recur_pullback = jax.vjp(lambda carry: cell.recur(params, carry), carry)
         d_carry = jax.tree.map(lax.add, d_carry, recur_pullback(d_r)[0])
         d_parts = jax.tree.map(lax.add, d_parts, d_parts_t)
-        return (d_carry, d_parts), Once.of((d_u, d_r))
+        _, _, u_source, r_source = sources(pullback, (d_after, d_y_t))
+        return (d_carry, d_parts), Once.of((d_u, d_r), (u_source, r_source))
 
     d_parts = jax.tree.map(jnp.zeros_like, parts)
     (d_carry, d_parts), d = lax.scan(

@@ -50,6 +50,8 @@ def step(settings: "Training", steps: int, steps_per_epoch: int) -> optax.Schedu
 def cosine(settings: "Training", steps: int, steps_per_epoch: int) -> optax.Schedule:
     """Rises over `warmup` steps, then falls to zero along a half cosine."""
     del steps_per_epoch
+    if settings.warmup == 0:
+        return optax.cosine_decay_schedule(settings.learning_rate, steps)
     return optax.warmup_cosine_decay_schedule(
         0.0, settings.learning_rate, settings.warmup, max(steps, settings.warmup + 1)
     )

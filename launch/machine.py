@@ -1,0 +1,101 @@
+"""The machine that a benchmark runs on: what it is, how fast, and how busy."""
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import resource
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+
+ROOT = Path(__file__).resolve().parent.parent
+
+PRODUCT_OPERATIONS = 2 * 2048**3
+COPY_BYTES = 2 * 2**28  # read and written
+
+
+def product() -> Callable[[], object]:
+    """Returns a product of two square matrices of 2048 rows."""
+    matrix = jax.random.normal(jax.random.key(0), (2048, 2048))
+    multiply = jax.jit(jnp.matmul)
+    return lambda: multiply(matrix, matrix).block_until_ready()
+
+
+def copy() -> Callable[[], object]:
+    """Returns a pass over 256 MiB that are there already: no page is new."""
+    change = jax.jit(jnp.negative, donate_argnums=0)
+    array = jnp.ones(2**26)
+
+    def run():
+        nonlocal array
+        array = change(array).block_until_ready()
+
+    return run
+
+
+def others(since: float = 0.0) -> float:
+    """Returns the seconds of processor time that other processes have had.
+
+    Args:
+        since: what an earlier call returned, to be taken off.
+
+    Returns:
+        Seconds, with a resolution of some hundredths; NaN where /proc/stat is missing.
+    """
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return float("nan")
+    user, nice, system, _, _, irq, softirq, steal = map(
+        int, stat.read_text().split(maxsplit=9)[1:9]
+    )
+    busy = user + nice + system + irq + softirq + steal
+    own = 0.0
+    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+        usage = resource.getrusage(who)
+        own += usage.ru_utime + usage.ru_stime
+    return busy / os.sysconf("SC_CLK_TCK") - own - since
+
+
+def describe() -> str:
+    """Returns one line: commit, processor, versions, allocator, date."""
+    versions = [f"Python {platform.python_version()}"]
+    for name in ("jax", "flax", "torch"):
+        try:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    malloc = [f"{k}={v}" for k, v in os.environ.items() if k.startswith("MALLOC_")]
+    cores = len(os.sched_getaffinity(0))
+    return "; ".join(
+        [
+            f"Commit {_commit()}",
+            f"{_processor()}, {cores} cores, {jax.default_backend()}",
+            ", ".join(versions),
+            " ".join(["allocator: that of launch/allocator.py for all", *malloc]),
+            f"{datetime.date.today()}",
+        ]
+    )
+
+
+def _commit() -> str:
+    """Returns the commit, with a mark if files differ from it."""
+
+    def git(*arguments):
+        command = ["git", *arguments]
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        return result.stdout.strip()
+
+    commit = git("rev-parse", "--short", "HEAD") or "unknown"
+    return commit + (" with changes" if git("status", "--porcelain") else "")
+
+
+def _processor() -> str:
+    """Returns the processor's name."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if "model name" in line]
+    return names[0] if names else platform.machine()
