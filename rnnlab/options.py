@@ -68,7 +68,7 @@ def check(config: Any) -> None:
             if not holds:
                 raise InputError(
                     f"--{field.name} must be {wanted}, got {value!r};"
-                    f" the default is {field.default!r}."
+                    f" leave it out for the default."
                 )
 
 

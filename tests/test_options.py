@@ -101,8 +101,7 @@ CASES = [(kind, *case) for kind in (Training, Config) for case in bounds(kind)]
 
 @pytest.mark.parametrize(("kind", "name", "value"), CASES, ids=str)
 def test_each_bound_of_the_command_is_held(kind, name, value):
-    default = {field.name: field.default for field in dataclasses.fields(kind)}[name]
-    assert repr(default) in is_refused(kind, name, value)
+    assert "leave it out for the default" in is_refused(kind, name, value)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +163,7 @@ def test_differences_are_those_that_are_not_free():
         old,
         features=64,
         engine="loop",
-        training=Training(steps=5, seed=3, clip_norm=None),
+        training=dataclasses.replace(old.training, steps=5, seed=3, clip_norm=None),
     )
     assert differences(old, old) == []
     assert sorted(differences(old, new)) == [
