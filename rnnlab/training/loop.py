@@ -60,9 +60,11 @@ def fit(
         Checkpoints(workdir / "checkpoints", settings.keep) as newest,
         Checkpoints(workdir / "best", keep=1) as best,
     ):
-        state, history, resumed = init(task, settings), History(), newest.latest
-        if resumed is not None:
-            state = newest.restore(state)
+        resumed = newest.latest
+        if resumed is None:
+            state, history = init(task, settings), History()
+        else:
+            state = newest.restore(jax.eval_shape(lambda: init(task, settings)))
             history = History(**newest.metadata()["history"])
         with (
             MetricsWriter(workdir, resumed, tensorboard=True) as writer,

@@ -76,6 +76,10 @@ def same_bits(a, b):
     return all(data(x) == data(y) for x, y in pairs)
 
 
+def same_metrics(a, b):
+    return (a / "metrics.jsonl").read_bytes() == (b / "metrics.jsonl").read_bytes()
+
+
 CASES = {
     "lstm, adam": (LSTM(4), SETTINGS),
     "gru, plateau": (
@@ -92,17 +96,17 @@ def undisturbed(request, tmp_path_factory):
     cell, settings = CASES[request.param]
     folder = tmp_path_factory.mktemp("undisturbed")
     state, history = fit(make_task(cell), folder, settings)
-    return cell, settings, state, history, (folder / "metrics.jsonl").read_bytes()
+    return cell, settings, state, history, folder
 
 
-@pytest.mark.parametrize("at", [0, 4, 13, 21])
+@pytest.mark.parametrize("at", [0, 13, 21])
 def test_a_stopped_run_resumes_bit_for_bit(undisturbed, tmp_path, at):
-    cell, settings, wanted, history, metrics = undisturbed
+    cell, settings, wanted, history, folder = undisturbed
     with pytest.raises(Preempted, match=f"SIGTERM after step {at + 1}, .* --resume"):
         fit(Interrupted(make_task(cell), at, terminate), tmp_path, settings)
     state, resumed = fit(make_task(cell), tmp_path, settings)
     assert same_bits(state, wanted)
-    assert (tmp_path / "metrics.jsonl").read_bytes() == metrics
+    assert same_metrics(tmp_path, folder)
     assert (resumed.best_loss, resumed.best_step) == (
         history.best_loss,
         history.best_step,
@@ -110,7 +114,7 @@ def test_a_stopped_run_resumes_bit_for_bit(undisturbed, tmp_path, at):
 
 
 def test_a_crash_resumes_from_the_last_checkpoint_bit_for_bit(undisturbed, tmp_path):
-    cell, settings, wanted, _, metrics = undisturbed
+    cell, settings, wanted, _, folder = undisturbed
 
     class Crash(Exception):
         pass
@@ -123,15 +127,16 @@ def test_a_crash_resumes_from_the_last_checkpoint_bit_for_bit(undisturbed, tmp_p
     assert Checkpoints(tmp_path / "checkpoints", 2).latest == 12
     state, _ = fit(make_task(cell), tmp_path, settings)
     assert same_bits(state, wanted)
-    assert (tmp_path / "metrics.jsonl").read_bytes() == metrics
+    assert same_metrics(tmp_path, folder)
 
 
-def test_a_finished_run_stays_as_it_is(undisturbed, tmp_path):
-    cell, settings, wanted, _, _ = undisturbed
-    fit(make_task(cell), tmp_path, settings)
-    again, history = fit(make_task(cell), tmp_path, settings)
+def test_a_finished_run_stays_as_it_is(undisturbed):
+    cell, settings, wanted, history, folder = undisturbed
+    metrics = (folder / "metrics.jsonl").read_bytes()
+    again, restored = fit(make_task(cell), folder, settings)
     assert same_bits(again, wanted)
-    assert history.train_steps > 0
+    assert restored == dataclasses.replace(history, seconds=restored.seconds)
+    assert (folder / "metrics.jsonl").read_bytes() == metrics
 
 
 def test_a_longer_run_goes_on_from_a_shorter_one(undisturbed, tmp_path):
@@ -143,9 +148,8 @@ def test_a_longer_run_goes_on_from_a_shorter_one(undisturbed, tmp_path):
         assert same_bits(state, wanted)
 
 
-def test_rows_and_the_best_checkpoint(undisturbed, tmp_path):
-    cell, settings, _, history, _ = undisturbed
-    fit(make_task(cell), tmp_path, settings)
+def test_rows_and_the_best_checkpoint(undisturbed):
+    _, _, _, history, tmp_path = undisturbed
     rows = read_metrics(tmp_path / "metrics.jsonl")
     losses = {row["step"]: row["valid_loss"] for row in rows if "valid_loss" in row}
     best = min(losses, key=losses.get)
