@@ -92,7 +92,7 @@ def table(repeats: int, shapes: Sequence[Shape] = SHAPES) -> str:
                 f"| {shape} | {name} | {middle:,.0f} | {low:,.0f} to {high:,.0f}"
                 f" | {ratio:.2f} | {share:.0%} |"
             )
-    cores = len(os.sched_getaffinity(0)) * (time.perf_counter() - began)
+    cores = (os.cpu_count() or 1) * (time.perf_counter() - began)
     busy = machine.others(before) / cores
     rate = machine.PRODUCT_OPERATIONS / statistics.median(products) / 1e9
     copied = machine.COPY_BYTES / statistics.median(copies) / 1e9

@@ -69,11 +69,11 @@ def describe() -> str:
         except importlib.metadata.PackageNotFoundError:
             continue
     malloc = [f"{k}={v}" for k, v in os.environ.items() if k.startswith("MALLOC_")]
-    cores = len(os.sched_getaffinity(0))
+    cores = f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} cores"
     return "; ".join(
         [
             f"Commit {_commit()}",
-            f"{_processor()}, {cores} cores, {jax.default_backend()}",
+            f"{_processor()}, {cores}, {jax.default_backend()}",
             ", ".join(versions),
             " ".join(["allocator: that of launch/allocator.py for all", *malloc]),
             f"{datetime.date.today()}",
