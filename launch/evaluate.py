@@ -18,7 +18,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string(
     "workdir", None, "folder of a finished or stopped run", required=True
 )
-flags.DEFINE_enum("split", "test", ["train", "valid", "test"], "what to measure on")
+flags.DEFINE_enum("split", "test", ["valid", "test"], "what to measure on")
 flags.DEFINE_string("data", None, "where the run's data lies now, if it has moved")
 flags.DEFINE_integer("eval_batch_size", None, "rows, if not the run's", lower_bound=1)
 
@@ -37,7 +37,7 @@ def main() -> None:
     config = dataclasses.replace(record.config, **given)
     experiment = experiments.load(record.experiment).build(config)
     folder = workdir.resolve(FLAGS.workdir)
-    records.check_data(folder, dataclasses.replace(record, data=experiment.record))
+    records.check_data(record, dataclasses.replace(record, data=experiment.record))
     if FLAGS.split not in experiment.task.splits:
         raise InputError(
             f"--split must be one that the data has"
@@ -45,10 +45,12 @@ def main() -> None:
         )
     loss = evaluator(experiment.task)(state.params, FLAGS.split)
     figures = results.figures(experiment, loss)
+    if FLAGS.eval_batch_size is not None:
+        figures["eval_batch_size"] = FLAGS.eval_batch_size
     print(json.dumps({FLAGS.split: figures}, indent=2))
     file = folder / results.RESULT
-    if file.exists():
-        workdir.write_json(file, workdir.read_json(file) | {FLAGS.split: figures})
+    known = workdir.read_json(file) if file.exists() else {}
+    workdir.write_json(file, known | {FLAGS.split: figures})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A configuration dataclass as absl flags, and the way every command starts."""
 
 import dataclasses
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -79,9 +80,8 @@ def peek(name: str, choices: tuple[str, ...]) -> str:
     """Returns one flag's value before the others are defined, which depend on it."""
     early = flags.FlagValues()
     flags.DEFINE_enum(name, choices[0], choices, "", flag_values=early)
-    argv = [arg for arg in flags.FLAGS.read_flags_from_files(sys.argv)]
     try:
-        early(argv, known_only=True)
+        early(flags.FLAGS.read_flags_from_files(sys.argv), known_only=True)
     except flags.Error as error:
         fail(str(error), 2)
     return early[name].value
@@ -102,6 +102,10 @@ def start(main: Callable[[], None]) -> None:
             if _DEBUG.value:
                 raise
             fail(str(error), error.exit_code)
+        except KeyboardInterrupt:
+            fail("Stopped by SIGINT before there was anything to save.", 130)
+        except BrokenPipeError:  # `| head` has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     app.run(guarded, flags_parser=_parse)
 
@@ -119,3 +123,5 @@ def _parse(argv: list[str]) -> list[str]:
     except flags.Error as error:
         fail(f"{error} (--help lists all flags)", 2)
         raise
+    except SystemExit:  # absl has printed the help, and calls that a failure
+        sys.exit(0)

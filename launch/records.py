@@ -13,6 +13,7 @@ import experiments
 from rnnlab.errors import IncompatibleCheckpoint, InputError
 from rnnlab.options import differences, from_dict
 from rnnlab.training import workdir
+from rnnlab.training.checkpoints import Checkpoints
 
 CONFIG = "config.json"
 
@@ -41,38 +42,47 @@ class Record:
         }
 
 
-def from_json(data: Mapping[str, Any]) -> Record:
+def from_json(data: Any) -> Record:
     """Returns the record that `to_json` wrote.
 
     Raises:
         InputError: it names an experiment or a field that does not exist.
     """
-    name = data["experiment"]
+    match data:
+        case {
+            "experiment": str(name),
+            "config": {**fields},
+            "data": {"fingerprint": str(), **rest},
+        }:
+            kept = {"fingerprint": data["data"]["fingerprint"], **rest}
+        case _:
+            raise InputError(
+                "A run's record must name its experiment, config and data, got"
+                f" {str(data)[:80]!r}; pass the --workdir of a run."
+            )
     if name not in experiments.EXPERIMENTS:
         known = ", ".join(experiments.EXPERIMENTS)
         raise InputError(
             f"The run's experiment must be one of {known}, got {name!r};"
             f" use the version of this code that wrote it."
         )
-    config = from_dict(experiments.config(name), data["config"])
-    return Record(name, config, data["data"])
+    return Record(name, from_dict(experiments.config(name), fields), kept)
 
 
 def write(folder: Path, record: Record) -> None:
     """Writes `config.json`, the tokenizer left out."""
-    fingerprint = {"fingerprint": record.data["fingerprint"]}
-    short = dataclasses.replace(record, data=fingerprint)
+    data = {k: v for k, v in record.data.items() if k != "tokenizer"}
+    short = dataclasses.replace(record, data=data)
     workdir.write_json(folder / CONFIG, short.to_json())
 
 
-def check(folder: Path, record: Record, resume: bool) -> None:
-    """Raises unless `record` may be run in `folder`; an empty folder takes any.
+def check(folder: Path, old: Record | None, record: Record, resume: bool) -> None:
+    """Raises unless `record` may be run in `folder`, which holds the run `old`.
 
     Raises:
         InputError: the folder holds a run and `resume` is not set.
         IncompatibleCheckpoint: it holds a run of another experiment or configuration.
     """
-    old = _read(folder)
     if old is None:
         return
     if not resume:
@@ -93,19 +103,19 @@ def check(folder: Path, record: Record, resume: bool) -> None:
         )
 
 
-def check_data(folder: Path, record: Record) -> None:
-    """Raises IncompatibleCheckpoint if the run in `folder` was on other data."""
-    old = _read(folder)
-    if old is not None and old.data["fingerprint"] != record.data["fingerprint"]:
+def check_data(old: Record | None, new: Record) -> None:
+    """Raises IncompatibleCheckpoint if the old run was on other data than the new."""
+    if old is not None and old.data["fingerprint"] != new.data["fingerprint"]:
         raise IncompatibleCheckpoint(
-            f"{folder} holds a run on data {old.data['fingerprint'][:12]}, but --data"
-            f" has {record.data['fingerprint'][:12]}, so that ids would mean other"
-            f" tokens; pass the data it was begun with, or another --workdir."
+            f"The run was on data {old.data['fingerprint'][:12]}, but --data has"
+            f" {new.data['fingerprint'][:12]}, so that ids would mean other tokens;"
+            f" pass the data it was begun with, or another --workdir."
         )
 
 
-def _read(folder: Path) -> Record | None:
-    """Returns the record in `folder`, or None where there is none."""
-    if not (folder / CONFIG).exists():
-        return None
-    return from_json(workdir.read_json(folder / CONFIG))
+def read(folder: Path) -> Record | None:
+    """Returns the record in `folder`, of its newest checkpoint if need be, or None."""
+    if (folder / CONFIG).exists():
+        return from_json(workdir.read_json(folder / CONFIG))
+    with Checkpoints(folder / "checkpoints", keep=1) as newest:
+        return None if newest.latest is None else from_json(newest.metadata())

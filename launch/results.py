@@ -24,7 +24,8 @@ def collect(
     """Returns the outcome of a finished run as JSON data.
 
     `loss` is in nats a token, `tokens_per_second` leaves out compiling, validating
-    and saving, and `seconds` is the whole run, resumed parts included.
+    and saving; `seconds` has these, resumed parts included, but not reading the text
+    and drawing the parameters.
     """
     result: dict[str, Any] = {"experiment": record.experiment}
     if history.best_loss is not None:
@@ -38,7 +39,7 @@ def collect(
         else None,
         "seconds": round(history.seconds, 1),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(state.params)),
-        "fingerprint": record.data["fingerprint"],
+        "data": {k: v for k, v in record.data.items() if k != "tokenizer"},
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in PACKAGES},
         "commit": commit(),
@@ -68,4 +69,4 @@ def device() -> str:
     first = jax.devices()[0]
     if first.platform != "cpu":
         return f"{len(jax.devices())} x {first.device_kind}"
-    return f"{platform.machine()} CPU, {len(os.sched_getaffinity(0))} cores"
+    return f"{platform.machine()} CPU, {os.cpu_count()} cores"

@@ -35,10 +35,11 @@ def main() -> None:
     workdir.probe(folder)
     with workdir.lock(folder):
         record = records.Record(FLAGS.experiment, config)
-        records.check(folder, record, FLAGS.resume)
+        old = records.read(folder)
+        records.check(folder, old, record, FLAGS.resume)
         experiment = experiments.load(FLAGS.experiment).build(config)
         record = dataclasses.replace(record, data=experiment.record)
-        records.check_data(folder, record)
+        records.check_data(old, record)
         records.write(folder, record)
         try:
             state, history = loop.fit(
@@ -53,7 +54,11 @@ def main() -> None:
             if (folder / writers.METRICS).exists():
                 curves.draw(folder)
         result = results.collect(experiment, record, state, history)
-        workdir.write_json(folder / results.RESULT, result)
+        file = folder / results.RESULT
+        known = workdir.read_json(file) if file.exists() else {}
+        if known.get("steps") == result["steps"]:
+            result = known | result  # what was evaluated since still holds
+        workdir.write_json(file, result)
         print(json.dumps(result, indent=2))
 
 

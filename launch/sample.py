@@ -17,10 +17,10 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string(
     "workdir", None, "folder of a finished or stopped run", required=True
 )
-flags.DEFINE_string("prompt", "\n", "text to go on from")
+flags.DEFINE_string("prompt", None, "text to go on from; by default a line end")
 flags.DEFINE_integer("length", 400, "tokens to write", lower_bound=1)
 flags.DEFINE_integer("num_samples", 1, "texts to write", lower_bound=1)
-flags.DEFINE_integer("seed", 0, "of the draws", lower_bound=0)
+flags.DEFINE_integer("seed", 0, "of the draws", lower_bound=0, upper_bound=2**32 - 1)
 
 
 def main() -> None:
@@ -35,13 +35,14 @@ def main() -> None:
     sampling = read(Sampling)
     record, task, state = trained.restore(FLAGS.workdir)
     tokenizer = tokenizers.from_json(record.data["tokenizer"])
-    unknown = tokenizer.unknown(FLAGS.prompt)
+    given = "\n" if FLAGS.prompt is None else FLAGS.prompt
+    unknown = tokenizer.unknown(given)
     if unknown:
         raise InputError(
             f"--prompt must be made of tokens the model knows, but it has never seen"
             f" {', '.join(map(repr, unknown))}; leave these out."
         )
-    ids = np.asarray(tokenizer.encode(FLAGS.prompt))
+    ids = np.asarray(tokenizer.encode(given))
     if len(ids) == 0:
         raise InputError("--prompt must hold at least one token, got an empty one.")
     prompt = np.repeat(ids[:, None], FLAGS.num_samples, axis=1)

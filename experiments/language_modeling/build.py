@@ -29,6 +29,7 @@ def build(config: Config) -> Experiment:
     )
     record = {
         "fingerprint": corpus.fingerprint,
+        "sha256": corpus.sha256,
         "tokenizer": corpus.tokenizer.to_json(),
     }
     size = corpus.tokenizer.size

@@ -48,15 +48,15 @@ def folder(root: Path, key: str, build: Callable[[Path], None]) -> Path:
     except OSError as error:
         raise StorageError(
             f"A cache that can be written was wanted, and {root} gave "
-            f"{error.strerror!r}; make room there, or set XDG_CACHE_HOME."
+            f"{error.strerror!r}; make room there, or name another --cache_dir."
         ) from error
     return final
 
 
 def _make(final: Path, build: Callable[[Path], None]) -> None:
-    for stale in final.parent.glob("*.tmp"):
-        shutil.rmtree(stale)
     scratch = final.with_suffix(".tmp")
+    for stale in [scratch, *final.parent.glob("[0-9a-f]" * 64 + ".tmp")]:
+        shutil.rmtree(stale, ignore_errors=True)  # of processes that were killed
     scratch.mkdir()
     try:
         build(scratch)

@@ -66,7 +66,13 @@ def resolve(source: str, data_dir: str | None = None) -> Source:
             splits, content = {WHOLE: splits["train"]}, {WHOLE: content["train"]}
         return Source(splits, content)
     if source:
-        splits = _local(Path(source).expanduser())
+        try:
+            splits = _local(Path(source).expanduser())
+        except (OSError, RuntimeError) as error:  # unreadable, too long, no such home
+            raise InputError(
+                f"A readable --data was wanted, and {source[:200]!r} gives: {error}; "
+                "check the path and its permissions."
+            ) from error
     else:
         splits = {WHOLE: _embedded()}
     return Source(splits, splits)

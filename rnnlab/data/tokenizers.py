@@ -222,7 +222,9 @@ class Byte(Tokenizer):
 
     def encode(self, text: str | bytes) -> np.ndarray:
         """Returns the bytes, [N]."""
-        data = text.encode() if isinstance(text, str) else text
+        data = (
+            text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+        )
         return np.frombuffer(data, np.uint8).astype(np.int32)
 
     def stream(self, ids: Iterable[int]) -> Iterator[str]:

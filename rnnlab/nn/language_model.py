@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from rnnlab.cell import Cell
 from rnnlab.engines import Engine, Scan
 from rnnlab.nn.losses import cross_entropy
-from rnnlab.nn.recurrent import Stack
+from rnnlab.nn.recurrent import Stack, initial
 
 
 class LanguageModel(nn.Module):
@@ -49,7 +49,7 @@ class LanguageModel(nn.Module):
 
     def initial(self, batch: tuple[int, ...], dtype: Any = jnp.float32) -> Any:
         """Returns the carries of all layers before the first token."""
-        return tuple(cell.initial(batch, dtype) for cell in self.cells)
+        return initial(self.cells, batch, dtype)
 
     def __call__(
         self, carries: Any, tokens: jax.Array, train: bool = False

@@ -28,6 +28,13 @@ class Recurrent(nn.Module):
         return self.engine(self.cell, params, carry, x)
 
 
+def initial(
+    cells: tuple[Cell[Any], ...], batch: tuple[int, ...], dtype: Any = jnp.float32
+) -> Any:
+    """Returns the carries of layers of cells before the first step."""
+    return tuple(cell.initial(batch, dtype) for cell in cells)
+
+
 class Stack(nn.Module):
     """Layers one above the other, with dropout at the input of each and at the end.
 
@@ -50,7 +57,7 @@ class Stack(nn.Module):
 
     def initial(self, batch: tuple[int, ...], dtype: Any = jnp.float32) -> Any:
         """Returns the carries of all layers before the first step."""
-        return tuple(cell.initial(batch, dtype) for cell in self.cells)
+        return initial(self.cells, batch, dtype)
 
     @nn.compact
     def __call__(

@@ -19,7 +19,7 @@ class History:
         count: of these updates.
         train_seconds: spent in steps, without compiling, validating and saving.
         train_steps: done in these seconds.
-        seconds: of the whole run.
+        seconds: of steps, validating and saving together, with compiling.
     """
 
     best_loss: float | None = None
@@ -52,7 +52,8 @@ class History:
 
     def validated(self, step: int, loss: float) -> bool:
         """Notes a validation and returns whether it is the best so far."""
-        if self.best_loss is not None and not loss < self.best_loss:
+        best = math.inf if self.best_loss is None else self.best_loss
+        if not loss < best:  # a NaN is never the best
             self.since_best += 1
             return False
         self.best_loss, self.best_step, self.since_best = loss, step, 0

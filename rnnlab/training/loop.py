@@ -21,7 +21,7 @@ from rnnlab.training.history import History
 from rnnlab.training.progress import Progress
 from rnnlab.training.settings import Training
 from rnnlab.training.signals import StopSignals
-from rnnlab.training.step import Metrics, State, init, train_step, validated
+from rnnlab.training.step import Metrics, State, init, lower_on_plateau, train_step
 from rnnlab.training.task import Task
 from rnnlab.training.writers import MetricsWriter
 
@@ -131,14 +131,16 @@ class _Run:
             if validate:
                 state = self._validate(done, state, evaluate)
             over = last or self._out_of_patience()
-            if save or over:
+            stopped = stop.received  # perhaps during the validation
+            if save or over or stopped:
+                self.best.wait()  # what the newest names as best must be there
                 self._save(self.newest, done, state)
             if over:
                 break
-            if stop.received is not None:
+            if stopped:
                 self.newest.wait()
                 raise Preempted(
-                    f"Stopped by {stop.received} after step {done}, which is saved;"
+                    f"Stopped by {stopped} after step {done}, which is saved;"
                     f" the same command with --resume goes on from there."
                 )
         return state
@@ -155,8 +157,8 @@ class _Run:
             raise Diverged(
                 f"Step {done} gave a loss of {metrics.loss:g} and a gradient norm of"
                 f" {metrics.grad_norm:g}, number {metrics.skipped} in a row that is not"
-                f" finite; lower --learning_rate or --clip_norm, or allow more with"
-                f" --skip_nonfinite."
+                f" finite; lower --learning_rate or --clip_norm in a new --workdir, or"
+                f" go on with --resume and a higher --skip_nonfinite."
             )
         if not metrics.skipped:
             self.history.add(metrics)
@@ -178,7 +180,7 @@ class _Run:
         figures = "  ".join(f"{k} {v:.4g}" for k, v in self.describe(loss).items())
         mark = "  (best so far)" if better else ""
         self.progress.message(f"step {done}  valid loss {loss:.4f}  {figures}{mark}")
-        state = validated(self.settings, state, loss)
+        state = lower_on_plateau(self.settings, state, loss)
         if better:
             self._save(self.best, done, state)
         return state

@@ -1,4 +1,4 @@
-"""One update of everything a run changes, compiled once, and one evaluation step."""
+"""One update of everything a run changes, compiled once."""
 
 import functools
 from collections.abc import Callable
@@ -110,7 +110,7 @@ def train_step(
     return step
 
 
-def validated(settings: Training, state: State, loss: float) -> State:
+def lower_on_plateau(settings: Training, state: State, loss: float) -> State:
     """Returns the state after a validation: a plateau may lower the rate."""
     if settings.schedule != "plateau":
         return state

@@ -1,8 +1,10 @@
 """The commands as a person starts them: outcomes, exit codes, messages."""
 
+import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,7 +71,9 @@ def test_a_run_leaves_its_record(finished):
     assert {"python", "jax", "flax"} <= result["versions"].keys()
     config = json.loads((folder / "config.json").read_text())
     assert config["config"]["features"] == 8
-    assert config["data"]["fingerprint"] == result["fingerprint"]
+    assert config["data"] == result["data"]
+    text = Path(config["config"]["data"]).read_bytes()
+    assert result["data"]["sha256"] == {"whole": hashlib.sha256(text).hexdigest()}
     assert "Traceback" not in err and "tokens/s" in err
 
 
@@ -120,7 +124,7 @@ def test_a_signal_saves_and_a_resume_ends_as_if_there_had_been_none(
     code, out, err = run("run", *resume)
     assert code == 0, err
     folder, reference, _ = finished
-    keys = ("valid", "best_step", "steps", "fingerprint")
+    keys = ("valid", "best_step", "steps", "data")
     assert {k: json.loads(out)[k] for k in keys} == {
         k: json.loads(reference)[k] for k in keys
     }
@@ -147,6 +151,7 @@ def test_a_signal_saves_and_a_resume_ends_as_if_there_had_been_none(
         ),
         (["--workdir=/proc/nothing"], 2, ["/proc/nothing", "--workdir"]),
         (["--warmup=100"], 2, ["--warmup", "--steps=30"]),
+        (["--flagfile=/nowhere.flags"], 2, ["/nowhere.flags"]),
         (["--tied", "--embedding=9"], 2, ["--tied", "--embedding", "9"]),
     ],
 )
@@ -187,6 +192,21 @@ def _contents(folder):
     return {path: path.read_bytes() for path in files if path.name != ".lock"}
 
 
+def test_a_run_is_known_by_its_checkpoint_where_its_config_is_gone(
+    finished, flags, tmp_path
+):
+    folder = tmp_path / "copy"
+    shutil.copytree(finished[0], folder)
+    (folder / "config.json").unlink()
+    code, _, err = run("run", f"--workdir={folder}", *flags)
+    assert code == 2 and "--resume" in err
+    code, _, err = run("run", f"--workdir={folder}", *flags, "--resume", "--l2=1")
+    assert code == 5 and "l2: 0.0 -> 1.0" in err
+    (folder / "config.json").write_text("{}")
+    code, _, err = run("run", f"--workdir={folder}", *flags, "--resume")
+    assert code == 2 and err.startswith("error: A run's record")
+
+
 def test_one_process_a_workdir(flags, tmp_path):
     with workdir.lock(tmp_path):
         code, _, err = run("run", f"--workdir={tmp_path}", *flags)
@@ -201,6 +221,7 @@ def test_nothing_to_evaluate_or_sample(tmp_path):
 
 def test_help_names_each_option():
     code, out, _ = run("run", "--help")
+    assert code == 0
     for flag in ("--cell:", "--engine:", "--learning_rate:", "--data:", "--resume"):
         assert flag in out
     assert "<elman|elman_relu|gru|gru_before|lstm>" in out

@@ -17,6 +17,7 @@ from rnnlab.errors import Diverged, Preempted
 from rnnlab.nn import LanguageModel
 from rnnlab.training import loop
 from rnnlab.training.checkpoints import Checkpoints
+from rnnlab.training.history import History
 from rnnlab.training.settings import Training
 from rnnlab.training.writers import read_metrics
 
@@ -44,13 +45,14 @@ class Interrupted:
     task: LanguageTask
     at: int
     act: object
+    split: str = "train"
 
     def __getattr__(self, name):
         return getattr(self.task, name)
 
     def batches(self, split, start=0):
         for number, batch in enumerate(self.task.batches(split, start), start):
-            if split == "train" and number == self.at:
+            if split == self.split and number == self.at:
                 batch = self.act(batch)
             yield batch
 
@@ -97,6 +99,25 @@ def undisturbed(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     state, history = fit(make_task(cell), folder, settings)
     return cell, settings, state, history, folder
+
+
+def test_a_signal_during_a_validation_saves_too(undisturbed, tmp_path):
+    cell, settings, wanted, _, folder = undisturbed
+    task = Interrupted(make_task(cell), 1, terminate, split="valid")
+    every = settings.eval_every
+    with pytest.raises(Preempted, match=f"SIGTERM after step {every}, "):
+        fit(task, tmp_path, settings)
+    assert Checkpoints(tmp_path / "checkpoints", 2).latest == every
+    state, _ = fit(make_task(cell), tmp_path, settings)
+    assert same_bits(state, wanted)
+    assert same_metrics(tmp_path, folder)
+
+
+def test_a_validation_that_is_not_a_number_is_never_the_best():
+    history = History()
+    assert not history.validated(1, math.nan)
+    assert history.validated(2, 3.0) and not history.validated(3, math.nan)
+    assert (history.best_loss, history.best_step, history.since_best) == (3.0, 2, 1)
 
 
 @pytest.mark.parametrize("at", [0, 13, 21])

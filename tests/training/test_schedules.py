@@ -83,7 +83,7 @@ def scales(losses, **settings):
     settings = Training(**settings)
     state, found = Plateaued(settings), []
     for loss in losses:
-        state = step.validated(settings, state, loss)
+        state = step.lower_on_plateau(settings, state, loss)
         found.append(float(state.plateau.scale))
     return found
 
