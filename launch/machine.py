@@ -75,7 +75,7 @@ def describe() -> str:
             f"Commit {_commit()}",
             f"{_processor()}, {cores}, {jax.default_backend()}",
             ", ".join(versions),
-            " ".join(["allocator: that of launch/allocator.py for all", *malloc]),
+            " ".join(["allocator: the system's", *malloc]),
             f"{datetime.date.today()}",
         ]
     )
