@@ -5,12 +5,13 @@ import importlib.metadata
 import os
 import platform
 import resource
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+
+from launch import results
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -72,25 +73,13 @@ def describe() -> str:
     cores = f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} cores"
     return "; ".join(
         [
-            f"Commit {_commit()}",
+            f"Commit {results.commit() or 'unknown'}",
             f"{_processor()}, {cores}, {jax.default_backend()}",
             ", ".join(versions),
             " ".join(["allocator: the system's", *malloc]),
             f"{datetime.date.today()}",
         ]
     )
-
-
-def _commit() -> str:
-    """Returns the commit, with a mark if files differ from it."""
-
-    def git(*arguments):
-        command = ["git", *arguments]
-        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        return result.stdout.strip()
-
-    commit = git("rev-parse", "--short", "HEAD") or "unknown"
-    return commit + (" with changes" if git("status", "--porcelain") else "")
 
 
 def _processor() -> str:
