@@ -25,9 +25,13 @@ def side_by_side(
 ) -> jax.Array:
     """Returns `count` matrices of `shape` drawn apart and joined, [I, count * H].
 
-    Drawn by `vmap`: one decomposition to compile, not one for each gate.
+    One after the other, also under `vmap`, and one decomposition to compile. Not a
+    batch: on a CPU, jaxlib shares a batch of QR decompositions out over the threads
+    that XLA computes with, and waits for them on one of these threads. As many batches
+    at once as there are threads (two layers, two cores) wait for each other for ever.
     """
-    drawn = jax.vmap(lambda key: init(key, shape))(jax.random.split(key, count))
+    draw = jax.custom_batching.sequential_vmap(lambda key: init(key, shape))
+    drawn = jax.vmap(draw)(jax.random.split(key, count))
     return jnp.concatenate(list(drawn), axis=-1)
 
 

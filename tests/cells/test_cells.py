@@ -239,6 +239,24 @@ def test_initial_parameters(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_decomposes_one_matrix_at_a_time(name):
+    """Batches of decompositions at once, as of two layers, may never end on a CPU."""
+    cell = CELLS[name](H)
+    seeds = jax.vmap(lambda key: cell.init(key, I))
+    keys = jax.random.split(jax.random.key(0), 2)
+    lowered = jax.jit(seeds).lower(keys).as_text()
+    calls = [line for line in lowered.splitlines() if "@lapack" in line]
+    assert calls
+    assert all(f"(tensor<{H}x{H}xf32>" in line for line in calls), calls
+    drawn = seeds(keys)
+    for one, key in enumerate(keys):
+        for leaf, alone in zip(
+            jax.tree.leaves(drawn), jax.tree.leaves(cell.init(key, I)), strict=True
+        ):
+            np.testing.assert_allclose(leaf[one], alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_parameters_are_drawn_by_the_key(name):
     cell = CELLS[name](WIDE)
     params, again = init_wide(cell, 0), cell.init(jax.random.key(0), WIDE_IN)
