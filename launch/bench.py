@@ -3,7 +3,7 @@
 python -m launch.bench --suite=lm            # prints the table
 python -m launch.bench --suite=lm --write    # replaces it in BENCHMARKS.md
 
-Under each table stand the commit, the machine and the versions.
+Under each table stand the commit, the machine, the versions and the allocator.
 """
 
 import importlib

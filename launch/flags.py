@@ -8,6 +8,7 @@ from typing import Any
 
 from absl import app, flags, logging
 
+from launch.allocator import keep_freed_memory
 from rnnlab.errors import RunError
 from rnnlab.options import base, none_allowed
 
@@ -93,6 +94,7 @@ def start(main: Callable[[], None]) -> None:
     def guarded(rest: list[str]) -> None:
         if len(rest) > 1:
             fail(f"flags begin with --, got {' '.join(rest[1:])!r}", 2)
+        keep_freed_memory()
         logging.set_verbosity(logging.INFO if _DEBUG.value else logging.WARNING)
         try:
             main()

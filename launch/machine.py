@@ -76,7 +76,7 @@ def describe() -> str:
             f"Commit {results.commit() or 'unknown'}",
             f"{_processor()}, {cores}, {jax.default_backend()}",
             ", ".join(versions),
-            " ".join(["allocator: the system's", *malloc]),
+            " ".join(["allocator: that of launch/allocator.py for all", *malloc]),
             f"{datetime.date.today()}",
         ]
     )
