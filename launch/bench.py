@@ -14,7 +14,7 @@ from absl import flags
 
 from launch.flags import start
 from rnnlab.errors import InputError
-from rnnlab.training.workdir import write_atomic
+from rnnlab.files import write_atomic
 
 FILE = Path(__file__).resolve().parent.parent / "BENCHMARKS.md"
 

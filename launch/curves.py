@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
-from rnnlab.training.workdir import write_atomic
+from rnnlab.files import write_atomic
 from rnnlab.training.writers import METRICS, read_metrics
 
 # Okabe and Ito's colours: told apart by colour-blind readers and in grey print.

@@ -27,6 +27,7 @@ def main() -> None:
     """Evaluates the best checkpoint and prints its figures as JSON."""
     import experiments
     from launch import records, results, trained
+    from rnnlab import files
     from rnnlab.errors import InputError
     from rnnlab.training import workdir
     from rnnlab.training.evaluate import evaluator
@@ -49,8 +50,8 @@ def main() -> None:
         figures["eval_batch_size"] = FLAGS.eval_batch_size
     print(json.dumps({FLAGS.split: figures}, indent=2))
     file = folder / results.RESULT
-    known = workdir.read_json(file) if file.exists() else {}
-    workdir.write_json(file, known | {FLAGS.split: figures})
+    known = files.read_json(file) if file.exists() else {}
+    files.write_json(file, known | {FLAGS.split: figures})
 
 
 if __name__ == "__main__":

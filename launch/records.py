@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import experiments
+from rnnlab import files
 from rnnlab.errors import IncompatibleCheckpoint, InputError
 from rnnlab.options import differences, from_dict
-from rnnlab.training import workdir
 from rnnlab.training.checkpoints import Checkpoints
 
 CONFIG = "config.json"
@@ -73,7 +73,7 @@ def write(folder: Path, record: Record) -> None:
     """Writes `config.json`, the tokenizer left out."""
     data = {k: v for k, v in record.data.items() if k != "tokenizer"}
     short = dataclasses.replace(record, data=data)
-    workdir.write_json(folder / CONFIG, short.to_json())
+    files.write_json(folder / CONFIG, short.to_json())
 
 
 def check(folder: Path, old: Record | None, record: Record, resume: bool) -> None:
@@ -116,6 +116,6 @@ def check_data(old: Record | None, new: Record) -> None:
 def read(folder: Path) -> Record | None:
     """Returns the record in `folder`, of its newest checkpoint if need be, or None."""
     if (folder / CONFIG).exists():
-        return from_json(workdir.read_json(folder / CONFIG))
+        return from_json(files.read_json(folder / CONFIG))
     with Checkpoints(folder / "checkpoints", keep=1) as newest:
         return None if newest.latest is None else from_json(newest.metadata())

@@ -28,6 +28,7 @@ def main() -> None:
     """Trains what the flags describe and writes `result.json`."""
     # Imported here: --help does without flax, orbax and matplotlib.
     from launch import curves, records, results
+    from rnnlab import files
     from rnnlab.training import loop, workdir, writers
 
     config = read(experiments.config(FLAGS.experiment))
@@ -55,10 +56,10 @@ def main() -> None:
                 curves.draw(folder)
         result = results.collect(experiment, record, state, history)
         file = folder / results.RESULT
-        known = workdir.read_json(file) if file.exists() else {}
+        known = files.read_json(file) if file.exists() else {}
         if known.get("steps") == result["steps"]:
             result = known | result  # what was evaluated since still holds
-        workdir.write_json(file, result)
+        files.write_json(file, result)
         print(json.dumps(result, indent=2))
 
 

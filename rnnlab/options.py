@@ -13,7 +13,7 @@
 import dataclasses
 import math
 import typing
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from rnnlab.errors import InputError
@@ -29,7 +29,8 @@ class Option:
         above: the value must be greater than this.
         least: the value must be at least this.
         below: the value must be less than this.
-        free: the value may change when a run is resumed.
+        free: whether the value may change when a run is resumed, or a function that
+            tells it from the configuration that the run was begun with.
     """
 
     help: str
@@ -37,7 +38,7 @@ class Option:
     above: float | None = None
     least: float | None = None
     below: float | None = None
-    free: bool = False
+    free: bool | Callable[[Any], bool] = False
 
 
 def option(
@@ -47,7 +48,7 @@ def option(
     above: float | None = None,
     least: float | None = None,
     below: float | None = None,
-    free: bool = False,
+    free: bool | Callable[[Any], bool] = False,
 ) -> Any:
     """Returns a dataclass field that `check` and `launch.flags` understand."""
     known = tuple(choices) if choices is not None else None
@@ -101,7 +102,7 @@ def differences(old: Any, new: Any) -> list[str]:
         before, after = getattr(old, field.name), getattr(new, field.name)
         if dataclasses.is_dataclass(before):
             found += differences(before, after)
-        elif before != after and not field.metadata["option"].free:
+        elif before != after and not _free(field, old):
             found.append(f"{field.name}: {before!r} -> {after!r}")
     return found
 
@@ -115,6 +116,13 @@ def base(field: Any) -> type:
 def none_allowed(field: Any) -> bool:
     """Returns whether None is a value of the field."""
     return type(None) in typing.get_args(field.type)
+
+
+def _free(field: Any, config: Any) -> bool:
+    """Returns whether the field may change in a resumed run begun with `config`."""
+    known: Option = field.metadata["option"]
+    free = known.free
+    return free(config) if callable(free) else free
 
 
 def _wanted(known: Option, kind: type, value: Any) -> Iterator[tuple[str, bool]]:

@@ -158,7 +158,7 @@ def test_a_record_of_another_version_is_refused(change, parts):
 
 
 def test_differences_are_those_that_are_not_free():
-    old = Config()
+    old = Config(training=Training(schedule="constant"))
     new = dataclasses.replace(
         old,
         features=64,
@@ -171,3 +171,14 @@ def test_differences_are_those_that_are_not_free():
         "features: 256 -> 64",
         "seed: 0 -> 3",
     ]
+
+
+@pytest.mark.parametrize("schedule", ["constant", "step", "cosine"])
+@pytest.mark.parametrize("longer", [{"epochs": 20}, {"steps": 500}])
+def test_a_cosine_may_not_become_longer(schedule, longer):
+    """Its rate at a step depends on the last step: a resumed run's would jump."""
+    old = Training(schedule=schedule)
+    found = differences(old, dataclasses.replace(old, **longer))
+    name, value = next(iter(longer.items()))
+    was = getattr(old, name)
+    assert found == ([f"{name}: {was} -> {value}"] if schedule == "cosine" else [])

@@ -16,7 +16,7 @@ MODULES = {
     for path in FILES
 }
 LAYERS = ["cell", "initializers", "cells", "engines", "nn"]  # each sees those before
-HELPERS = {"errors", "options"}  # import nothing of rnnlab but each other
+HELPERS = {"errors", "files", "options"}  # import nothing of rnnlab but each other
 TASKLESS = {"training", "data"}  # know no model
 
 

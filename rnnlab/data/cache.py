@@ -7,13 +7,13 @@ doing the same work, and tells that what a killed one left behind may be removed
 """
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from rnnlab import files
 from rnnlab.errors import StorageError
 
 _MANIFEST = "manifest.json"
@@ -60,13 +60,13 @@ def _make(final: Path, build: Callable[[Path], None]) -> None:
     scratch.mkdir()
     try:
         build(scratch)
-        manifest = {path.name: _sha256(path) for path in sorted(scratch.iterdir())}
+        manifest = {path.name: files.sha256(path) for path in sorted(scratch.iterdir())}
         (scratch / _MANIFEST).write_text(json.dumps(manifest))
         for path in (*scratch.iterdir(), scratch):
-            _sync(path)
+            files.sync(path)
         shutil.rmtree(final, ignore_errors=True)  # there only where it is damaged
         os.rename(scratch, final)
-        _sync(final.parent)
+        files.sync(final.parent)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -75,20 +75,7 @@ def _intact(final: Path) -> bool:
     try:
         manifest = json.loads((final / _MANIFEST).read_bytes())
         return isinstance(manifest, dict) and all(
-            _sha256(final / name) == digest for name, digest in manifest.items()
+            files.sha256(final / name) == digest for name, digest in manifest.items()
         )
     except (OSError, ValueError):
         return False
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -17,7 +17,6 @@ compared.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -32,6 +31,7 @@ import jax
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
+from rnnlab import files
 from rnnlab.errors import (
     IncompatibleCheckpoint,
     InputError,
@@ -182,19 +182,19 @@ class Checkpoints:
             shutil.rmtree(partial, ignore_errors=True)
             number = re.search(r"os_error_code='(\d+)'", str(error))
             cause = OSError(0, os.strerror(int(number[1]))) if number else error
-            raise workdir.storage_error(self._directory / str(step), cause) from error
+            raise files.storage_error(self._directory / str(step), cause) from error
 
     def _commit(self, step: int, response: Any, text: str) -> None:
         """Runs in the worker: waits for orbax, seals the folder, drops old steps."""
         with self._writing(step) as partial:
             response.result()
-            workdir.write_atomic(partial / "metadata.json", text)
+            files.write_atomic(partial / "metadata.json", text)
             sums = "".join(f"{v}  {k}\n" for k, v in _digests(partial).items())
-            workdir.write_atomic(partial / SUMS, sums)
+            files.write_atomic(partial / SUMS, sums)
             for path in partial.rglob("*"):  # orbax syncs its arrays only
-                workdir.sync(path)
+                files.sync(path)
             os.replace(partial, self._directory / str(step))
-            workdir.sync(self._directory)
+            files.sync(self._directory)
             steps = self.steps
             kept = [s for s in steps if s <= step][-self._keep :]
             for old in set(steps) - set(kept):
@@ -222,7 +222,7 @@ class Checkpoints:
         for name in sorted(sums.keys() | found.keys()):
             if sums.get(name) != found.get(name):
                 raise _damaged(folder, f"{name} is not the file that was saved")
-        return folder, workdir.read_json(folder / "metadata.json")
+        return folder, files.read_json(folder / "metadata.json")
 
 
 def _named(tree: Any) -> dict[str, Any]:
@@ -283,8 +283,7 @@ def _digests(folder: Path) -> dict[str, str]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name != SUMS:
-            with open(path, "rb") as stream:
-                digests[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+            digests[name] = files.sha256(path)
     return digests
 
 

@@ -8,12 +8,19 @@ from rnnlab.training.optimizers import OPTIMIZERS
 from rnnlab.training.schedules import SCHEDULES
 
 
+def _no_cosine(training: "Training") -> bool:
+    """Returns whether the learning rate is the same however long the run is."""
+    return training.schedule != "cosine"
+
+
 @dataclasses.dataclass(frozen=True)
 class Training:
     """How long, by which optimizer, at which rate, and what is recorded when."""
 
-    epochs: int = option(10, "passes over the training split", above=0, free=True)
-    steps: int | None = option(None, "updates, instead of epochs", above=0, free=True)
+    epochs: int = option(10, "passes over the training split", above=0, free=_no_cosine)
+    steps: int | None = option(
+        None, "updates, instead of epochs", above=0, free=_no_cosine
+    )
     seed: int = option(0, "of parameters and dropout", least=0, below=2**32)
 
     optimizer: str = option("adam", "the optax optimizer", choices=OPTIMIZERS)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self, SupportsFloat
 
 from rnnlab.errors import InputError
-from rnnlab.training.workdir import storage_error, write_atomic
+from rnnlab.files import storage_error, write_atomic
 
 METRICS = "metrics.jsonl"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rnnlab import files
 from rnnlab.errors import InputError, StorageError, WorkdirLocked
 from rnnlab.training import workdir
 
@@ -59,7 +60,7 @@ def test_probe_refuses_a_mount_that_takes_no_data(tmp_path, options):
                     while True:
                         filler.write(bytes(4096))
             with pytest.raises(StorageError, match="old could not .*No space"):
-                workdir.write_atomic(tmp_path / "old", "x" * 10_000)
+                files.write_atomic(tmp_path / "old", "x" * 10_000)
             assert (tmp_path / "old").read_text() == "old"
             assert sorted(os.listdir(tmp_path)) == ["filler", "old"]
         with pytest.raises(InputError, match=r"Read-only|No space"):
@@ -123,23 +124,3 @@ def test_lock_is_not_passed_to_a_started_program(tmp_path):
     finally:
         child.kill()
         child.wait()
-
-
-def test_files_are_replaced_whole(tmp_path):
-    path = tmp_path / "a.json"
-    value = {"b": [1, None, "é"], "c": {"d": 0.1}}
-    workdir.write_json(path, {"old": 1})
-    workdir.write_json(path, value)
-    assert workdir.read_json(path) == value
-    workdir.write_atomic(path, b"\x00\xff")
-    assert path.read_bytes() == b"\x00\xff"
-    assert os.listdir(tmp_path) == ["a.json"]
-    with pytest.raises(StorageError, match=f"{tmp_path}/none/x could not be written"):
-        workdir.write_atomic(tmp_path / "none" / "x", "x")
-
-
-def test_read_json_names_the_file(tmp_path):
-    (tmp_path / "torn").write_text('{"a": ')
-    for name in ("torn", "missing"):
-        with pytest.raises(InputError, match=f"{tmp_path}/{name} should hold JSON"):
-            workdir.read_json(tmp_path / name)
