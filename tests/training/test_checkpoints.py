@@ -220,7 +220,7 @@ def test_many_differences_make_a_short_message(saved):
 
 
 @pytest.mark.parametrize(
-    "leaf", [jnp.zeros((0, 3)), "text", b"x", 1j, 2**70, object()], ids=repr
+    "leaf", [jnp.zeros((0, 3)), "text", b"x", 1j, 2**70, Ellipsis], ids=repr
 )
 def test_what_cannot_be_restored_is_not_saved(tmp_path, leaf):
     with Checkpoints(tmp_path, keep=1) as checkpoints:
