@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from rnnlab import engines
-from rnnlab.cell import Cell, SplitCell
+from rnnlab.cell import Cell
 from rnnlab.cells import CELLS
 from rnnlab.data.tokenizers import TOKENIZERS
 from rnnlab.errors import InputError
@@ -55,10 +55,11 @@ class Config:
     def __post_init__(self):
         check(self)
         self.shares()
-        if self.engine == "deferred" and not isinstance(self.make_cell(), SplitCell):
+        runs = Cell if self.engine == "auto" else engines.ENGINES[self.engine].runs
+        if not isinstance(self.make_cell(), runs):
             raise InputError(
-                f"--engine=deferred needs a cell with one product a step (a SplitCell),"
-                f" got --cell={self.cell}; use --engine=scan."
+                f"--engine={self.engine} needs a {runs.__name__}, which --cell="
+                f"{self.cell} is not; use --engine=scan."
             )
         if self.tied and self.embedding not in (None, self.features):
             raise InputError(

@@ -11,14 +11,33 @@ from typing import Any
 from rnnlab.cell import Cell
 from rnnlab.cells.elman import Elman
 from rnnlab.cells.gru import GRU, GRUBefore
+from rnnlab.cells.layer_norm import LayerNormLSTM
 from rnnlab.cells.lstm import LSTM, LSTMCarry
+from rnnlab.cells.mingru import MinGRU
+from rnnlab.cells.peephole import PeepholeLSTM
+from rnnlab.cells.rhn import RHN
 
 CELLS: Mapping[str, Callable[..., Cell[Any]]] = {
     "elman": Elman,
     "elman_relu": partial(Elman, activation="relu"),
     "gru": GRU,
     "gru_before": GRUBefore,
+    "layer_norm_lstm": LayerNormLSTM,
     "lstm": LSTM,
+    "mingru": MinGRU,
+    "peephole_lstm": PeepholeLSTM,
+    "rhn": RHN,
 }
 
-__all__ = ["CELLS", "GRU", "LSTM", "Elman", "GRUBefore", "LSTMCarry"]
+__all__ = [
+    "CELLS",
+    "GRU",
+    "LSTM",
+    "RHN",
+    "Elman",
+    "GRUBefore",
+    "LSTMCarry",
+    "LayerNormLSTM",
+    "MinGRU",
+    "PeepholeLSTM",
+]

@@ -1,18 +1,26 @@
 """The engines: how a cell is executed over time. All give the same numbers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from rnnlab.cell import Cell, SplitCell
+from rnnlab.engines.associative import Associative
+from rnnlab.engines.chunked import Chunked
 from rnnlab.engines.deferred import Deferred
 from rnnlab.engines.engine import Engine
 from rnnlab.engines.loop import Loop
+from rnnlab.engines.remat import Remat
 from rnnlab.engines.scan import Scan
+from rnnlab.engines.unrolled import Unrolled
 
-ENGINES: Mapping[str, Callable[..., Engine]] = {
+ENGINES: Mapping[str, type[Engine]] = {
+    "associative": Associative,
+    "chunked": Chunked,
     "deferred": Deferred,
     "loop": Loop,
+    "remat": Remat,
     "scan": Scan,
+    "unrolled": Unrolled,
 }
 
 
@@ -21,4 +29,15 @@ def auto(cell: Cell[Any]) -> Engine:
     return Deferred() if isinstance(cell, SplitCell) else Scan()
 
 
-__all__ = ["ENGINES", "Deferred", "Engine", "Loop", "Scan", "auto"]
+__all__ = [
+    "ENGINES",
+    "Associative",
+    "Chunked",
+    "Deferred",
+    "Engine",
+    "Loop",
+    "Remat",
+    "Scan",
+    "Unrolled",
+    "auto",
+]

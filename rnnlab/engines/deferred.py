@@ -17,7 +17,7 @@ References:
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -32,6 +32,8 @@ from rnnlab.engines.once import Once
 class Deferred:
     """Runs a SplitCell; for one reverse-mode derivative, the fastest on a CPU."""
 
+    runs: ClassVar[type[Cell[Any]]] = SplitCell
+
     def __call__(
         self, cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array
     ) -> tuple[Carry, Any]:
@@ -40,11 +42,7 @@ class Deferred:
         Raises:
             TypeError: the cell is not a SplitCell.
         """
-        if not isinstance(cell, SplitCell):
-            raise TypeError(
-                f"Deferred() needs a SplitCell, got {cell}; use Scan() for any Cell."
-            )
-        check(cell, params, carry, x)
+        check(self, cell, params, carry, x)
         return _run(cell, params, carry, project(cell, params, carry, x))
 
 

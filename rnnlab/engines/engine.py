@@ -1,6 +1,7 @@
 """What an engine is, and what all engines do before and after the time loop."""
 
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,13 @@ Carry = TypeVar("Carry")
 
 
 class Engine(Protocol):
-    """Executes a cell over time; a frozen dataclass of the knobs it has."""
+    """Executes a cell over time; a frozen dataclass of the knobs it has.
+
+    Attributes:
+        runs: the structure that a cell must have: Cell, SplitCell or LinearCell.
+    """
+
+    runs: ClassVar[type[Cell[Any]]]
 
     def __call__(
         self, cell: Cell[Carry], params: Params, carry: Carry, x: Any
@@ -28,17 +35,25 @@ class Engine(Protocol):
             The carry after step T, and y, [T, B, H].
 
         Raises:
+            TypeError: the cell has not the structure that the engine needs.
             ValueError: the carry does not fit the cell, or x is not a sequence.
         """
         ...
 
 
-def check(cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array) -> None:
-    """Raises ValueError unless `carry` and one step of `x` fit the cell.
+def check(
+    engine: Engine, cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array
+) -> None:
+    """Raises unless the engine runs the cell, and `carry` and a step of `x` fit it.
 
     Done on shapes alone, while tracing: a mismatch inside a compiled loop would be
     reported in terms of the loop.
     """
+    if not isinstance(cell, engine.runs):
+        raise TypeError(
+            f"{type(engine).__name__}() needs a {engine.runs.__name__}, got {cell};"
+            f" use Scan() for any Cell."
+        )
     if x.ndim < 2 or x.shape[0] < 1:
         raise ValueError(
             f"An engine needs a sequence [T, B, I] with T of at least 1, got x of shape"
@@ -57,7 +72,13 @@ def check(cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array) -> None
         def one(params, carry, x):
             return cell.step(params, carry, cell.project(params, x))[0]
 
-        wanted = jax.eval_shape(one, params, carry, x[0])
+        try:
+            wanted = jax.eval_shape(one, params, carry, x[0])
+        except TypeError as error:  # JAX's, on shapes that no operation takes
+            raise ValueError(
+                f"{cell} with these params takes no step on x of shape {x.shape}"
+                f" ({error}); draw them with cell.init(key, {x.shape[-1]})."
+            ) from error
     if _shapes(wanted) != _shapes(carry):
         raise ValueError(
             f"{cell} on x of shape {x.shape} carries {_describe(wanted)}, got"
@@ -86,6 +107,35 @@ def project(cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array) -> An
 def merge(tree: Any) -> Any:
     """Returns each leaf with its first two axes as one, [T, B, ...] -> [T * B, ...]."""
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), tree)
+
+
+def by_chunk(
+    run: Callable[[Carry, Any], tuple[Carry, Any]], carry: Carry, xs: Any, chunk: int
+) -> tuple[Carry, Any]:
+    """Scans `run` over chunks of `chunk` steps; the last may be shorter.
+
+    Args:
+        run: takes the carry and the leaves of `xs` for a chunk's steps, and returns
+            the carry after them and outputs, a leaf [chunk, ...] each.
+        carry: before the first chunk.
+        xs: leaves [T, ...].
+        chunk: steps in a chunk, at least 1.
+
+    Returns:
+        The carry after the last chunk, and the outputs, leaves [T, ...].
+    """
+    steps = len(jax.tree.leaves(xs)[0])
+    chunk = min(chunk, steps)
+    whole = steps // chunk * chunk
+    chunks = jax.tree.map(
+        lambda leaf: leaf[:whole].reshape(-1, chunk, *leaf.shape[1:]), xs
+    )
+    carry, y = jax.lax.scan(run, carry, chunks)
+    y = merge(y)
+    if whole == steps:
+        return carry, y
+    carry, rest = run(carry, jax.tree.map(lambda leaf: leaf[whole:], xs))
+    return carry, jax.tree.map(lambda *parts: jnp.concatenate(parts), y, rest)
 
 
 def batch_axes(cell: Cell[Carry], carry: Carry) -> int:

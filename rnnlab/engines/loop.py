@@ -1,7 +1,7 @@
 """The plain Python loop: what every other engine must equal."""
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -14,11 +14,13 @@ from rnnlab.engines.engine import Carry, check
 class Loop:
     """Runs one step after another, as the definition of the result."""
 
+    runs: ClassVar[type[Cell[Any]]] = Cell
+
     def __call__(
         self, cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array
     ) -> tuple[Carry, Any]:
         """Returns the last carry and y [T, B, H]; see `Engine`."""
-        check(cell, params, carry, x)
+        check(self, cell, params, carry, x)
         outputs = []
         for x_t in x:
             carry, y_t = cell.step(params, carry, cell.project(params, x_t))

@@ -1,7 +1,7 @@
 """One compiled step, repeated by `jax.lax.scan`."""
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 
@@ -19,6 +19,8 @@ class Scan:
         unroll: steps laid out in one turn of the loop; longer to compile.
     """
 
+    runs: ClassVar[type[Cell[Any]]] = Cell
+
     unroll: int = 1
 
     def __post_init__(self):
@@ -31,7 +33,7 @@ class Scan:
         self, cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array
     ) -> tuple[Carry, Any]:
         """Returns the last carry and y [T, B, H]; see `Engine`."""
-        check(cell, params, carry, x)
+        check(self, cell, params, carry, x)
         u = project(cell, params, carry, x)
         return jax.lax.scan(
             lambda carry, u_t: cell.step(params, carry, u_t),

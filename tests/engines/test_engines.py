@@ -12,8 +12,8 @@ from jax.extend import core
 
 from rnnlab import engines
 from rnnlab.cell import SplitCell
-from rnnlab.cells import CELLS, GRU, LSTM, Elman, GRUBefore
-from rnnlab.engines import ENGINES, Deferred, Loop, Scan
+from rnnlab.cells import CELLS, GRU, LSTM, Elman, GRUBefore, MinGRU
+from rnnlab.engines import ENGINES, Chunked, Deferred, Loop, Remat, Scan
 
 I, H = 3, 5  # noqa: E741
 NAMES = sorted(CELLS)
@@ -22,7 +22,7 @@ PAIRS = [
     (engine, name)
     for engine in sorted(ENGINES)
     for name in NAMES
-    if engine != "loop" and (engine != "deferred" or name in SPLIT)
+    if engine != "loop" and isinstance(CELLS[name](H), ENGINES[engine].runs)
 ]
 SEQUENCES = [(1, (3,), "float32"), (7, (), "float64"), (7, (2, 3), "float64")]
 TOLERANCE = {"float64": 1e-10, "float32": 5e-6}
@@ -150,6 +150,7 @@ def test_auto_defers_what_it_can():
         GRU(H): Deferred(),
         LSTM(H): Deferred(),
         GRUBefore(H): Scan(),
+        MinGRU(H): Scan(),
     }
     assert {cell: engines.auto(cell) for cell in wanted} == wanted
 
@@ -210,11 +211,53 @@ def test_deferred_has_no_forward_mode_and_says_so():
         jax.jvp(lambda *a: Deferred()(Elman(H), *a), inputs, inputs)
 
 
-def test_deferred_names_the_engine_for_other_cells():
+@pytest.mark.parametrize(
+    ("engine", "kind"),
+    [("associative", "Linear"), ("chunked", "Linear"), ("deferred", "Split")],
+)
+def test_an_engine_names_another_for_other_cells(engine, kind):
     cell = GRUBefore(H)
     inputs, _ = draw("gru_before", 1, (3,))
-    with pytest.raises(TypeError, match=r"SplitCell, got GRUBefore.*5.*Scan\(\)"):
-        Deferred()(cell, *inputs)
+    wanted = rf"{kind}Cell, got GRUBefore.*5.*Scan\(\)"
+    with pytest.raises(TypeError, match=wanted):
+        ENGINES[engine]()(cell, *inputs)
+
+
+def test_params_of_other_features_are_named():
+    inputs, _ = cast(draw("lstm", 1, (3,)), "float32")
+    with pytest.raises(ValueError, match=r"LSTM.*\(1, 3, 4\).*init\(key, 4\)"):
+        Scan()(LSTM(H), *inputs[:2], jnp.zeros((1, 3, 4)))
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 7, 50])
+@pytest.mark.parametrize(("kind", "name"), [(Remat, "elman"), (Chunked, "mingru")])
+def test_any_chunk_equals_loop(kind, name, chunk):
+    with jax.enable_x64(True):
+        inputs, weights = cast(draw(name, 7, ()), "float64")
+        actual = compiled(kind(chunk), CELLS[name](H), inputs, weights)
+        close(actual, by_loop(name, 7, (), "float64"), 1e-10)
+
+
+@pytest.mark.parametrize("kind", [Chunked, Remat])
+@pytest.mark.parametrize("chunk", [0, -1])
+def test_bad_chunk_is_named(kind, chunk):
+    with pytest.raises(ValueError, match=rf"{kind.__name__}.*chunk.*{chunk}"):
+        kind(chunk)
+
+
+def test_remat_keeps_little():
+    """For gradients of params and x, an eighth of a scan's memory at most."""
+    cell, x = LSTM(32), jnp.zeros((400, 8, 32))
+    params, carry = cell.init(jax.random.key(0), 32), cell.initial((8,))
+
+    def held(engine):
+        def loss(params, x):
+            return (engine(cell, params, carry, x)[1] ** 2).sum()
+
+        compiled = jax.jit(jax.grad(loss, (0, 1))).lower(params, x).compile()
+        return compiled.memory_analysis().temp_size_in_bytes
+
+    assert held(Remat()) < held(Scan()) / 8
 
 
 def scans(jaxpr):
@@ -269,7 +312,7 @@ MISFITS = {
 
 
 @pytest.mark.parametrize("misfit", MISFITS)
-@pytest.mark.parametrize("engine", sorted(ENGINES))
+@pytest.mark.parametrize("engine", ["deferred", "loop", "remat", "scan", "unrolled"])
 def test_what_does_not_fit_is_named(engine, misfit):
     cell = LSTM(H)
     params = cast(draw("lstm", 7, ())[0][0], "float32")

@@ -1,0 +1,66 @@
+"""A long short-term memory whose gates see the memory."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from rnnlab.cell import Params, SplitCell
+from rnnlab.cells.lstm import LSTM, LSTMCarry
+
+
+@dataclasses.dataclass(frozen=True)
+class PeepholeLSTM(SplitCell[LSTMCarry]):
+    """An LSTM with a weight from each memory to each of its own gates.
+
+    i, f = sigmoid(W x_t + b + R h_{t-1} + p * c_{t-1});  g as in `LSTM`
+    c_t = f * c_{t-1} + i * g
+    o = sigmoid(W_o x_t + b_o + R_o h_{t-1} + p_o * c_t)
+    h_t = o * tanh(c_t);  y_t = h_t
+
+    Attributes:
+        features: H, the number of units.
+        forget_bias: initial bias of the forget gate.
+
+    References:
+        Gers, Schmidhuber, Recurrent nets that time and count, 2000,
+        https://doi.org/10.1109/IJCNN.2000.861302
+        Graves, Generating sequences with recurrent neural networks, 2013,
+        https://arxiv.org/abs/1308.0850
+    """
+
+    features: int
+    forget_bias: float = 1.0
+
+    def __post_init__(self):
+        self._plain()
+
+    def _plain(self) -> LSTM:
+        return LSTM(self.features, self.forget_bias)
+
+    def init(self, key: jax.Array, in_features: int) -> Params:
+        """Returns those of `LSTM` and peephole [3, H], zeros: for i, f, o."""
+        params = self._plain().init(key, in_features)
+        return params | {"peephole": jnp.zeros((3, self.features))}
+
+    def initial(self, batch: tuple[int, ...], dtype: Any = jnp.float32) -> LSTMCarry:
+        """Returns zeros for `c` and `h`, [*batch, H] each."""
+        return self._plain().initial(batch, dtype)
+
+    def project(self, params: Params, x: jax.Array) -> jax.Array:
+        """Returns W x + b, [..., 4H]."""
+        return self._plain().project(params, x)
+
+    def recur(self, params: Params, carry: LSTMCarry) -> jax.Array:
+        """Returns R h, [..., 4H]."""
+        return self._plain().recur(params, carry)
+
+    def update(self, params, carry, u, r):
+        """Returns the new memory and output; the output is also y."""
+        p_i, p_f, p_o = params["peephole"]
+        i, f, g, o = jnp.split(u + r, 4, axis=-1)
+        i, f = jax.nn.sigmoid(i + p_i * carry.c), jax.nn.sigmoid(f + p_f * carry.c)
+        c = f * carry.c + i * jnp.tanh(g)
+        h = jax.nn.sigmoid(o + p_o * c) * jnp.tanh(c)
+        return LSTMCarry(c, h), h

@@ -1,0 +1,34 @@
+"""All steps laid out one after another: no loop is left in the compiled program."""
+
+import dataclasses
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from rnnlab.cell import Cell, Params
+from rnnlab.engines.engine import Carry, check, project
+
+
+@dataclasses.dataclass(frozen=True)
+class Unrolled:
+    """Runs any cell, under every transformation of JAX; slow to compile for long T.
+
+    What unrolling by hand, or by a Python loop under `jit`, gives; the input is
+    projected for all steps in one product before.
+    """
+
+    runs: ClassVar[type[Cell[Any]]] = Cell
+
+    def __call__(
+        self, cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array
+    ) -> tuple[Carry, Any]:
+        """Returns the last carry and y [T, B, H]; see `Engine`."""
+        check(self, cell, params, carry, x)
+        u = project(cell, params, carry, x)
+        outputs = []
+        for t in range(len(x)):
+            u_t = jax.tree.map(lambda leaf, t=t: leaf[t], u)
+            carry, y_t = cell.step(params, carry, u_t)
+            outputs.append(y_t)
+        return carry, jax.tree.map(lambda *leaves: jnp.stack(leaves), *outputs)
