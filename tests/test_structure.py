@@ -15,7 +15,15 @@ MODULES = {
     )
     for path in FILES
 }
-LAYERS = ["cell", "initializers", "cells", "engines", "nn"]  # each sees those before
+LAYERS = [
+    "cell",
+    "initializers",
+    "cells",
+    "wrappers",
+    "engines",
+    "sequences",
+    "nn",
+]  # each sees those before
 HELPERS = {"errors", "files", "options"}  # import nothing of rnnlab but each other
 TASKLESS = {"training", "data"}  # know no model
 

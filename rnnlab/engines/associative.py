@@ -30,7 +30,7 @@ class Associative:
     runs: ClassVar[type[Cell[Any]]] = LinearCell
 
     def __call__(
-        self, cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array
+        self, cell: Cell[Carry], params: Params, carry: Carry, x: Any
     ) -> tuple[Carry, Any]:
         """Returns the last carry and y [T, B, H]; see `Engine`.
 

@@ -7,8 +7,6 @@ rounds: the arrays of one chunk stay in the cache.
 import dataclasses
 from typing import Any, ClassVar
 
-import jax
-
 from rnnlab.cell import Cell, LinearCell, Params
 from rnnlab.engines.associative import states
 from rnnlab.engines.engine import Carry, by_chunk, check, project
@@ -34,7 +32,7 @@ class Chunked:
             )
 
     def __call__(
-        self, cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array
+        self, cell: Cell[Carry], params: Params, carry: Carry, x: Any
     ) -> tuple[Carry, Any]:
         """Returns the last carry and y [T, B, H]; see `Engine`.
 

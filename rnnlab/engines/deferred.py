@@ -35,7 +35,7 @@ class Deferred:
     runs: ClassVar[type[Cell[Any]]] = SplitCell
 
     def __call__(
-        self, cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array
+        self, cell: Cell[Carry], params: Params, carry: Carry, x: Any
     ) -> tuple[Carry, Any]:
         """Returns the last carry and y [T, B, H]; see `Engine`.
 
@@ -43,33 +43,44 @@ class Deferred:
             TypeError: the cell is not a SplitCell.
         """
         check(self, cell, params, carry, x)
-        return _run(cell, params, carry, project(cell, params, carry, x))
+        u = project(cell, params, carry, x)
+        return _run(cell, params, carry, *_apart(u, _has_derivative))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _run(cell, params, carry, u):
-    """Returns the last carry and y; what is differentiated by the two below."""
-    return lax.scan(lambda carry, u_t: cell.step(params, carry, u_t), carry, u)
+def _run(cell, params, carry, u, marks):
+    """Returns the last carry and y; what is differentiated by the two below.
 
-
-def _forward(cell, params, carry, u):
-    """Returns the same, and for each step its carry and what `update` left behind."""
-    parts = _parts_of_update(cell, params, carry, u)
-
-    def update(parts, carry, u_t, r):
-        return cell.update(_replace(params, parts), carry, u_t, r)
+    `marks` holds the leaves of u that have no derivative, such as masks.
+    """
 
     def step(carry, u_t):
+        return cell.step(params, carry, _together(*u_t))
+
+    return lax.scan(step, carry, (u, marks))
+
+
+def _forward(cell, params, carry, u, marks):
+    """Returns the same, and for each step its carry and what `update` left behind."""
+    parts = _parts_of_update(cell, params, carry, _together(u, marks))
+
+    def step(carry, inputs):
+        u_t, marks_t = inputs
+
+        def update(parts, carry, u_t, r):
+            u_t = _together(u_t, marks_t)
+            return cell.update(_replace(params, parts), carry, u_t, r)
+
         r = cell.recur(params, carry)
         (after, y), pullback = jax.vjp(update, parts, carry, u_t, r)
         return after, (y, Once.of((carry, pullback)))
 
-    last, (y, saved) = lax.scan(step, carry, u)
+    last, (y, saved) = lax.scan(step, carry, (u, marks))
     return (last, y), (params, parts, saved)
 
 
 def _backward(cell, residuals, cotangents):
-    """Returns the cotangents of params, the first carry and u."""
+    """Returns the cotangents of params, the first carry and u; marks have none."""
     params, parts, saved = residuals
     d_last, d_y = cotangents
 
@@ -98,10 +109,31 @@ def _backward(cell, residuals, cotangents):
         _replace(d_params, {i: leaves[i] + d for i, d in d_parts.items()}),
         d_carry,
         d_u,
+        None,
     )
 
 
 _run.defvjp(_forward, _backward)
+
+
+def _has_derivative(leaf):
+    return jnp.issubdtype(leaf.dtype, jnp.inexact)
+
+
+def _apart(tree, holds):
+    """Returns the tree twice: with the leaves that hold, and with the others."""
+    yes = jax.tree.map(lambda leaf: leaf if holds(leaf) else None, tree)
+    return yes, jax.tree.map(lambda leaf: None if holds(leaf) else leaf, tree)
+
+
+def _together(tree, other):
+    """Returns the tree that `_apart` took apart."""
+    return jax.tree.map(
+        lambda leaf, second: second if leaf is None else leaf,
+        tree,
+        other,
+        is_leaf=lambda leaf: leaf is None,
+    )
 
 
 def _parts_of_update(cell, params, carry, u):

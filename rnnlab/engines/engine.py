@@ -29,7 +29,8 @@ class Engine(Protocol):
             cell: what a step computes.
             params: its parameters, as `cell.init` returns them.
             carry: the state before the first step, as `cell.initial((B,))` returns it.
-            x: the input sequence, [T, B, I].
+            x: the input sequence, [T, B, I], or what else the cell takes: leaves
+                [T, B, ...], the first of them x itself.
 
         Returns:
             The carry after step T, and y, [T, B, H].
@@ -42,7 +43,7 @@ class Engine(Protocol):
 
 
 def check(
-    engine: Engine, cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array
+    engine: Engine, cell: Cell[Carry], params: Params, carry: Carry, x: Any
 ) -> None:
     """Raises unless the engine runs the cell, and `carry` and a step of `x` fit it.
 
@@ -54,10 +55,11 @@ def check(
             f"{type(engine).__name__}() needs a {engine.runs.__name__}, got {cell};"
             f" use Scan() for any Cell."
         )
-    if x.ndim < 2 or x.shape[0] < 1:
+    shape = shape_of(x)
+    if len(shape) < 2 or shape[0] < 1:
         raise ValueError(
             f"An engine needs a sequence [T, B, I] with T of at least 1, got x of shape"
-            f" {x.shape}; put the time axis first and add a batch axis with x[:, None]."
+            f" {shape}; put the time axis first and add a batch axis with x[:, None]."
         )
     own = jax.eval_shape(lambda: cell.initial(()))
     if jax.tree.structure(own) != jax.tree.structure(carry):
@@ -65,7 +67,7 @@ def check(
             f"{cell} carries {_describe(own)} a row, got {_describe(carry)};"
             f" take the carry from cell.initial(batch) or from an earlier call."
         )
-    batch = x.shape[1 : 1 + batch_axes(cell, carry)]
+    batch = shape[1 : 1 + batch_axes(cell, carry)]
     wanted = jax.eval_shape(lambda: cell.initial(batch))
     if _shapes(wanted) == _shapes(carry):
 
@@ -73,15 +75,15 @@ def check(
             return cell.step(params, carry, cell.project(params, x))[0]
 
         try:
-            wanted = jax.eval_shape(one, params, carry, x[0])
+            wanted = jax.eval_shape(one, params, carry, at(x, 0))
         except TypeError as error:  # JAX's, on shapes that no operation takes
             raise ValueError(
-                f"{cell} with these params takes no step on x of shape {x.shape}"
-                f" ({error}); draw them with cell.init(key, {x.shape[-1]})."
+                f"{cell} with these params takes no step on x of shape {shape}"
+                f" ({error}); draw them with cell.init(key, {shape[-1]})."
             ) from error
     if _shapes(wanted) != _shapes(carry):
         raise ValueError(
-            f"{cell} on x of shape {x.shape} carries {_describe(wanted)}, got"
+            f"{cell} on x of shape {shape} carries {_describe(wanted)}, got"
             f" {_describe(carry)}; take the carry from cell.initial(x.shape[1:-1])."
         )
     if _dtypes(wanted) != _dtypes(carry):
@@ -91,7 +93,17 @@ def check(
         )
 
 
-def project(cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array) -> Any:
+def shape_of(x: Any) -> tuple[int, ...]:
+    """Returns the shape of a sequence: of its first leaf, x itself, [T, B, I]."""
+    return jnp.shape(jax.tree.leaves(x)[0])
+
+
+def at(x: Any, t: int) -> Any:
+    """Returns the leaves at step t."""
+    return jax.tree.map(lambda leaf: leaf[t], x)
+
+
+def project(cell: Cell[Carry], params: Params, carry: Carry, x: Any) -> Any:
     """Returns `cell.project` of all steps at once, leaves [T, B, ...].
 
     Time and the first batch axis are one axis inside: the weight gradient is then a
@@ -101,7 +113,8 @@ def project(cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array) -> An
     if batch_axes(cell, carry) == 0:
         return cell.project(params, x)
     u = cell.project(params, merge(x))
-    return jax.tree.map(lambda leaf: leaf.reshape(*x.shape[:2], *leaf.shape[1:]), u)
+    steps_rows = shape_of(x)[:2]
+    return jax.tree.map(lambda leaf: leaf.reshape(*steps_rows, *leaf.shape[1:]), u)
 
 
 def merge(tree: Any) -> Any:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from rnnlab.cell import Cell, Params
-from rnnlab.engines.engine import Carry, check
+from rnnlab.engines.engine import Carry, at, check, shape_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,12 +17,13 @@ class Loop:
     runs: ClassVar[type[Cell[Any]]] = Cell
 
     def __call__(
-        self, cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array
+        self, cell: Cell[Carry], params: Params, carry: Carry, x: Any
     ) -> tuple[Carry, Any]:
         """Returns the last carry and y [T, B, H]; see `Engine`."""
         check(self, cell, params, carry, x)
         outputs = []
-        for x_t in x:
-            carry, y_t = cell.step(params, carry, cell.project(params, x_t))
+        for t in range(shape_of(x)[0]):
+            u_t = cell.project(params, at(x, t))
+            carry, y_t = cell.step(params, carry, u_t)
             outputs.append(y_t)
         return carry, jax.tree.map(lambda *leaves: jnp.stack(leaves), *outputs)

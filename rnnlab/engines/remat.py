@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import jax
 
 from rnnlab.cell import Cell, Params
-from rnnlab.engines.engine import Carry, by_chunk, check, project
+from rnnlab.engines.engine import Carry, by_chunk, check, project, shape_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Remat:
             )
 
     def __call__(
-        self, cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array
+        self, cell: Cell[Carry], params: Params, carry: Carry, x: Any
     ) -> tuple[Carry, Any]:
         """Returns the last carry and y [T, B, H]; see `Engine`."""
         check(self, cell, params, carry, x)
@@ -52,4 +52,4 @@ class Remat:
             u = project(cell, params, carry, x)
             return jax.lax.scan(lambda c, u_t: cell.step(params, c, u_t), carry, u)
 
-        return by_chunk(run, carry, x, self.chunk or math.isqrt(len(x)))
+        return by_chunk(run, carry, x, self.chunk or math.isqrt(shape_of(x)[0]))

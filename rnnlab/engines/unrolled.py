@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from rnnlab.cell import Cell, Params
-from rnnlab.engines.engine import Carry, check, project
+from rnnlab.engines.engine import Carry, at, check, project, shape_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,14 +21,13 @@ class Unrolled:
     runs: ClassVar[type[Cell[Any]]] = Cell
 
     def __call__(
-        self, cell: Cell[Carry], params: Params, carry: Carry, x: jax.Array
+        self, cell: Cell[Carry], params: Params, carry: Carry, x: Any
     ) -> tuple[Carry, Any]:
         """Returns the last carry and y [T, B, H]; see `Engine`."""
         check(self, cell, params, carry, x)
         u = project(cell, params, carry, x)
         outputs = []
-        for t in range(len(x)):
-            u_t = jax.tree.map(lambda leaf, t=t: leaf[t], u)
-            carry, y_t = cell.step(params, carry, u_t)
+        for t in range(shape_of(x)[0]):
+            carry, y_t = cell.step(params, carry, at(u, t))
             outputs.append(y_t)
         return carry, jax.tree.map(lambda *leaves: jnp.stack(leaves), *outputs)

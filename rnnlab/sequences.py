@@ -1,0 +1,125 @@
+"""Rows of different lengths, masks and segments: any cell on any engine, done right.
+
+carry, y = run(Deferred(), cell, params, carry, x, lengths=lengths)
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from rnnlab.cell import Cell, Params
+from rnnlab.engines import Engine
+from rnnlab.wrappers.masked import Marked, choose, masked
+
+
+def run(
+    engine: Engine,
+    cell: Cell[Any],
+    params: Params,
+    carry: Any,
+    x: Any,
+    *,
+    lengths: jax.Array | None = None,
+    valid: jax.Array | None = None,
+    reset: jax.Array | None = None,
+) -> tuple[Any, Any]:
+    """Returns the last carry and y, as the engine does, for the steps that count.
+
+    At the other steps the carry stays and y is zero, and what x holds there, NaN
+    included, reaches nothing. A row of length zero gives its carry back.
+
+    Args:
+        engine: how the steps are executed.
+        cell: what a step computes.
+        params: its parameters.
+        carry: the state before the first step.
+        x: [T, B, I], any number of batch axes.
+        lengths: int [B], the steps of each row that count, from the first; 0 to T.
+        valid: bool [T, B], the steps that count; not with `lengths`.
+        reset: bool [T, B], steps before which the carry is `cell.initial` again: the
+            first of each segment of a row.
+
+    Raises:
+        ValueError: a mark of another shape or dtype; lengths outside 0 to T, where
+            they are known while tracing; both `lengths` and `valid`.
+    """
+    steps, rows = _shape(cell, carry, x)
+    if lengths is not None:
+        if valid is not None:
+            raise ValueError(
+                "A sequence takes lengths or valid, got both; combine them as"
+                " valid & before(lengths, T)."
+            )
+        _check("lengths", lengths, rows, jnp.integer)
+        _check_range(lengths, steps)
+        valid = before(lengths, steps)
+    for name, marks in (("valid", valid), ("reset", reset)):
+        if marks is not None:
+            _check(name, marks, (steps, *rows), jnp.bool)
+    ends = None
+    if reset is not None:
+        ends = jnp.concatenate([reset[1:], jnp.zeros_like(reset[:1])])
+        start = cell.initial(rows, jax.tree.leaves(carry)[0].dtype)
+        carry = choose(reset[0], start, carry)
+    if valid is None and reset is None:
+        return engine(cell, params, carry, x)
+    return engine(masked(cell), params, carry, Marked(x, valid, reset, ends))
+
+
+def before(lengths: jax.Array, steps: int) -> jax.Array:
+    """Returns which steps come before each row's length: [B] -> bool [T, B]."""
+    t = jnp.arange(steps).reshape(steps, *(1,) * jnp.ndim(lengths))
+    return t < lengths
+
+
+def flip(x: Any, lengths: jax.Array | None = None) -> Any:
+    """Returns the steps of each row in reverse, [T, B, ...]; those after it stay.
+
+    Args:
+        x: leaves [T, B, ...].
+        lengths: int [B]; None for whole rows.
+    """
+    if lengths is None:
+        return jax.tree.map(lambda leaf: jnp.flip(leaf, 0), x)
+
+    def leaf(leaf):
+        steps = leaf.shape[0]
+        t = jnp.arange(steps).reshape(steps, *(1,) * jnp.ndim(lengths))
+        index = jnp.where(t < lengths, lengths - 1 - t, t)
+        index = index.reshape(index.shape + (1,) * (leaf.ndim - index.ndim))
+        return jnp.take_along_axis(leaf, index, axis=0)
+
+    return jax.tree.map(leaf, x)
+
+
+def _shape(cell, carry, x):
+    """Returns T and the batch axes of a sequence."""
+    own = jax.tree.leaves(jax.eval_shape(lambda: cell.initial(())))[0]
+    axes = jnp.ndim(jax.tree.leaves(carry)[0]) - own.ndim
+    shape = jnp.shape(jax.tree.leaves(x)[0])
+    return shape[0], shape[1 : 1 + axes]
+
+
+def _check(name, marks, shape, kind):
+    """Raises unless the marks have the shape, and a dtype of the kind."""
+    if jnp.shape(marks) != shape or not jnp.issubdtype(jnp.asarray(marks).dtype, kind):
+        got = jnp.asarray(marks)
+        raise ValueError(
+            f"{name} must be {kind.__name__.strip('_')} {list(shape)}, got"
+            f" {got.dtype}{list(got.shape)}; time is the first axis of x and of marks."
+        )
+
+
+def _check_range(lengths, steps):
+    """Raises for lengths outside 0 to T, where their values are known."""
+    if isinstance(lengths, Tracer):
+        return
+    low, high = int(np.min(lengths, initial=0)), int(np.max(lengths, initial=0))
+    if low < 0 or high > steps:
+        raise ValueError(
+            f"lengths must be 0 to T={steps}, got {low} to {high}; cut the lengths or"
+            f" pad x."
+        )
