@@ -52,17 +52,21 @@ def test_the_test_command_is_the_one_that_ci_runs():
     assert "<!-- test command -->" in (ROOT / ".ci" / "run").read_text()
 
 
-def test_the_example_gives_a_gradient():
-    example, _ = blocks()
-    names = {}
+def test_the_examples_give_a_gradient_and_mind_lengths():
+    example, lengths, _ = blocks()
+    names = {"lengths": jnp.arange(32)}
     exec(example, names)
+    exec(lengths, names)
+    for row, length in enumerate(names["lengths"]):
+        written = np.abs(names["y"][:, row]).max(axis=-1) > 0
+        np.testing.assert_array_equal(written, np.arange(100) < length)
     grads = names["grads"]
     assert grads["recurrent"].shape == (128, 512)
     assert all(float(jnp.abs(leaf).max()) > 0 for leaf in jax.tree.leaves(grads))
 
 
 def test_the_added_cell_runs_on_both_engines():
-    _, cell = blocks()
+    *_, cell = blocks()
     names = {
         "dataclasses": dataclasses,
         "SplitCell": SplitCell,
