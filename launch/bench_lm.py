@@ -16,10 +16,11 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.language_modeling.task import LanguageTask
-from launch import machine, peers_flax, peers_torch
+from launch import machine
 from rnnlab.cells import LSTM
 from rnnlab.data.streams import TrainStream
 from rnnlab.engines import auto
+from rnnlab.errors import InputError
 from rnnlab.nn import LanguageModel
 from rnnlab.training import step as training
 from rnnlab.training.settings import Training
@@ -61,7 +62,18 @@ SHAPES = (
 
 
 def table(repeats: int, shapes: Sequence[Shape] = SHAPES) -> str:
-    """Returns tokens a second, in Markdown, from `repeats` turns of each side."""
+    """Returns tokens a second, in Markdown, from `repeats` turns of each side.
+
+    Raises:
+        InputError: torch is not installed.
+    """
+    try:
+        from launch import peers_flax, peers_torch
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"--suite=lm needs the extra peers, but {error.name} is not installed; run"
+            f" pip install -e '.[peers]'."
+        ) from error
     trainers = {
         "rnnlab": ours,
         "flax": functools.partial(peer, peers_flax.trainer),

@@ -1,17 +1,17 @@
 """The benchmarks: equal work on each side, tables in their place."""
 
 import math
+import sys
 
 import jax
 import numpy as np
 import pytest
 
-from launch import bench, machine
+from launch import bench, bench_lm, machine, peers_flax
 from launch.bench import replace
 from rnnlab.errors import InputError
 
 peers_torch = pytest.importorskip("launch.peers_torch")
-bench_lm = pytest.importorskip("launch.bench_lm")
 
 SHAPE = bench_lm.Shape(batch=4, steps=5, features=8, vocab_size=11)
 
@@ -20,7 +20,7 @@ def sides():
     batches = bench_lm.stream(SHAPE)
     return {
         "rnnlab": bench_lm.ours(SHAPE, batches),
-        "flax": bench_lm.peer(bench_lm.peers_flax.trainer, SHAPE, batches),
+        "flax": bench_lm.peer(peers_flax.trainer, SHAPE, batches),
         "torch": bench_lm.peer(peers_torch.trainer, SHAPE, batches),
     }
 
@@ -38,7 +38,7 @@ def test_each_side_learns_what_there_is_to_learn(name):
 def test_sides_have_the_same_parameters():
     H, V, layers = SHAPE.features, SHAPE.vocab_size, bench_lm.LAYERS
     wanted = 2 * V * H + V + layers * (8 * H * H + 4 * H)
-    model = bench_lm.peers_flax.LanguageModel(V, H, layers)
+    model = peers_flax.LanguageModel(V, H, layers)
     tokens = np.zeros((1, 1), np.int32)
     params = model.init(jax.random.key(0), model.initial(1), tokens)
     assert sum(leaf.size for leaf in jax.tree.leaves(params)) == wanted
@@ -92,3 +92,11 @@ def test_description_names_commit_machine_and_versions():
     line = machine.describe()
     for word in ("Commit ", "cores", "jax ", "allocator"):
         assert word in line
+
+
+def test_a_missing_peer_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "launch.peers_torch")
+    monkeypatch.delattr("launch.peers_torch")
+    with pytest.raises(InputError, match=r"needs the extra peers, but torch"):
+        bench_lm.table(1, [SHAPE])
