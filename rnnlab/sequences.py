@@ -12,6 +12,7 @@ from jax.core import Tracer
 
 from rnnlab.cell import Cell, Params
 from rnnlab.engines import Engine
+from rnnlab.engines.engine import batch_axes, shape_of
 from rnnlab.wrappers.masked import Marked, choose, masked
 
 
@@ -46,7 +47,8 @@ def run(
         ValueError: a mark of another shape or dtype; lengths outside 0 to T, where
             they are known while tracing; both `lengths` and `valid`.
     """
-    steps, rows = _shape(cell, carry, x)
+    steps, *axes = shape_of(x)
+    rows = tuple(axes[: batch_axes(cell, carry)])
     if lengths is not None:
         if valid is not None:
             raise ValueError(
@@ -88,19 +90,11 @@ def flip(x: Any, lengths: jax.Array | None = None) -> Any:
     def leaf(leaf):
         steps = leaf.shape[0]
         t = jnp.arange(steps).reshape(steps, *(1,) * jnp.ndim(lengths))
-        index = jnp.where(t < lengths, lengths - 1 - t, t)
+        index = jnp.where(before(lengths, steps), lengths - 1 - t, t)
         index = index.reshape(index.shape + (1,) * (leaf.ndim - index.ndim))
         return jnp.take_along_axis(leaf, index, axis=0)
 
     return jax.tree.map(leaf, x)
-
-
-def _shape(cell, carry, x):
-    """Returns T and the batch axes of a sequence."""
-    own = jax.tree.leaves(jax.eval_shape(lambda: cell.initial(())))[0]
-    axes = jnp.ndim(jax.tree.leaves(carry)[0]) - own.ndim
-    shape = jnp.shape(jax.tree.leaves(x)[0])
-    return shape[0], shape[1 : 1 + axes]
 
 
 def _check(name, marks, shape, kind):

@@ -22,7 +22,7 @@ from rnnlab.engines.engine import Carry, check, project
 
 @dataclasses.dataclass(frozen=True)
 class Associative:
-    """Runs a LinearCell in parallel over time; for an accelerator and long sequences.
+    """Runs a LinearCell in parallel over time.
 
     It does about twice the arithmetic of a loop, and keeps all coefficients.
     """

@@ -1,7 +1,7 @@
 """A linear recurrence, chunk after chunk in turn, the steps of a chunk at once.
 
 Between `Scan`, which does the least work, and `Associative`, which takes the fewest
-rounds: the arrays of one chunk stay in the cache.
+rounds.
 """
 
 import dataclasses
