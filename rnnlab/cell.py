@@ -39,6 +39,12 @@ class Cell(abc.ABC, Generic[Carry]):
     def initial(self, batch: tuple[int, ...], dtype: Any = jnp.float32) -> Carry:
         """Returns the carry before the first step, [*batch, H] for each array."""
 
+    def start(
+        self, params: Params, batch: tuple[int, ...], dtype: Any = jnp.float32
+    ) -> Carry:
+        """Returns the carry that a sequence starts from: `initial`, unless learned."""
+        return self.initial(batch, dtype)
+
     @abc.abstractmethod
     def project(self, params: Params, x: jax.Array) -> Any:
         """Returns all that `x` gives without the carry: [..., I] -> [..., G]."""
@@ -53,8 +59,13 @@ class SplitCell(Cell[Carry]):
 
     `recur` is linear in the parameters and all its products are there; `update` has
     none. An engine may then take the gradient of the recurrent weights for all steps
-    at once.
+    at once. `recur` never sees the input; what the input says of the carry, that some
+    of it is to be dropped, say, is done by `seen`.
     """
+
+    def seen(self, params: Params, carry: Carry, u: Any) -> Carry:
+        """Returns the carry as the recurrent product sees it; for cells, as it is."""
+        return carry
 
     @abc.abstractmethod
     def recur(self, params: Params, carry: Carry) -> Any:
@@ -66,7 +77,8 @@ class SplitCell(Cell[Carry]):
 
     def step(self, params: Params, carry: Carry, u: Any) -> tuple[Carry, Any]:
         """Returns the next carry and the output: the product, then the arithmetic."""
-        return self.update(params, carry, u, self.recur(params, carry))
+        r = self.recur(params, self.seen(params, carry, u))
+        return self.update(params, carry, u, r)
 
 
 class LinearCell(Cell[jax.Array]):

@@ -20,10 +20,10 @@ from rnnlab.cell import Params
 def side_by_side(
     init: jax.nn.initializers.Initializer,
     key: jax.Array,
-    shape: tuple[int, int],
+    shape: tuple[int, ...],
     count: int,
 ) -> jax.Array:
-    """Returns `count` matrices of `shape` drawn apart and joined, [I, count * H].
+    """Returns `count` arrays of `shape` drawn apart and joined, [..., I, count * H].
 
     One after the other, also under `vmap`, and one decomposition to compile. Not a
     batch: on a CPU, jaxlib shares a batch of QR decompositions out over the threads

@@ -13,7 +13,8 @@ from jax.core import Tracer
 from rnnlab.cell import Cell, Params
 from rnnlab.engines import Engine
 from rnnlab.engines.engine import batch_axes, shape_of
-from rnnlab.wrappers.masked import Marked, choose, masked
+from rnnlab.wrappers.masked import Marks, masked
+from rnnlab.wrappers.wrapped import Marked, with_noise
 
 
 def run(
@@ -26,6 +27,7 @@ def run(
     lengths: jax.Array | None = None,
     valid: jax.Array | None = None,
     reset: jax.Array | None = None,
+    key: jax.Array | None = None,
 ) -> tuple[Any, Any]:
     """Returns the last carry and y, as the engine does, for the steps that count.
 
@@ -40,8 +42,10 @@ def run(
         x: [T, B, I], any number of batch axes.
         lengths: int [B], the steps of each row that count, from the first; 0 to T.
         valid: bool [T, B], the steps that count; not with `lengths`.
-        reset: bool [T, B], steps before which the carry is `cell.initial` again: the
+        reset: bool [T, B], steps before which the carry is `cell.start` again: the
             first of each segment of a row.
+        key: draws the masks of the wrappers that are random in training (dropout,
+            zoneout), for all steps before the loop; None to evaluate.
 
     Raises:
         ValueError: a mark of another shape or dtype; lengths outside 0 to T, where
@@ -61,14 +65,11 @@ def run(
     for name, marks in (("valid", valid), ("reset", reset)):
         if marks is not None:
             _check(name, marks, (steps, *rows), jnp.bool)
-    ends = None
-    if reset is not None:
-        ends = jnp.concatenate([reset[1:], jnp.zeros_like(reset[:1])])
-        start = cell.initial(rows, jax.tree.leaves(carry)[0].dtype)
-        carry = choose(reset[0], start, carry)
+    if key is not None:
+        x = with_noise(cell, key, carry, x, steps)
     if valid is None and reset is None:
         return engine(cell, params, carry, x)
-    return engine(masked(cell), params, carry, Marked(x, valid, reset, ends))
+    return engine(masked(cell), params, carry, Marked(x, Marks(valid, reset)))
 
 
 def before(lengths: jax.Array, steps: int) -> jax.Array:

@@ -6,19 +6,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import NAMES, H, I, draw, grads, make
 
 from rnnlab.cell import LinearCell, SplitCell
-from rnnlab.cells import CELLS, LSTM, Elman, MinGRU
+from rnnlab.cells import LSTM, Elman, MinGRU
 from rnnlab.engines import ENGINES, Deferred, Scan
 from rnnlab.sequences import before, flip, run
 from rnnlab.wrappers import masked
 
-T, B, I, H = 6, 4, 3, 5  # noqa: E741
+T, B = 6, 4
 PAIRS = [
     (engine, name)
     for engine in sorted(ENGINES)
-    for name in sorted(CELLS)
-    if isinstance(CELLS[name](H), ENGINES[engine].runs)
+    for name in NAMES
+    if isinstance(make(name), ENGINES[engine].runs)
 ]
 MARKS = np.array([  # a row of the batch a line: s begins anew, . does not count
     "-s-s--",
@@ -30,39 +31,17 @@ RESET = (MARKS == "s") | (MARKS == "S")  # S: begins anew and does not count
 VALID = (MARKS != ".") & (MARKS != "S")
 
 
-@functools.lru_cache
-def draw(name):
+def inputs_of(name):
     """Returns params, carry and x, NaN where it does not count, and loss weights."""
-    rng = np.random.default_rng(0)
-    cell = CELLS[name](H)
-    shapes = jax.eval_shape(
-        lambda key: (cell.init(key, I), cell.initial((B,)), jnp.zeros((T, B, I))),
-        jax.random.key(0),
-    )
-    inputs = jax.tree.map(lambda s: rng.normal(size=s.shape) * 0.7, shapes)
-    inputs[2][~VALID] = np.nan
-    carry = jax.tree.map(lambda a: rng.normal(size=a.shape), inputs[1])
-    return inputs, (carry, rng.normal(size=(T, B, H)))
-
-
-def weighed(outcome, weights):
-    pairs = zip(jax.tree.leaves(outcome), jax.tree.leaves(weights), strict=True)
-    return sum(jnp.sum(a * w) for a, w in pairs)
+    (params, carry, x), weights = draw(name, T, (B,))
+    counts = VALID.reshape(T, B, *(1,) * (x.ndim - 2))
+    return (params, carry, np.where(counts, x, np.nan)), weights
 
 
 def differentiate(runs, name):
     """Returns the gradients of params, carry and x, and the outcome."""
-    inputs, weights = draw(name)
-
-    @jax.jit
-    def grads(inputs):
-        def loss(inputs):
-            outcome = runs(CELLS[name](H), *inputs)
-            return weighed(outcome, weights), outcome
-
-        return jax.grad(loss, has_aux=True)(inputs)
-
-    return grads(inputs)
+    runs = functools.partial(runs, make(name))
+    return jax.jit(functools.partial(grads, runs))(*inputs_of(name))
 
 
 @functools.lru_cache
@@ -75,7 +54,7 @@ def by_rows(name):
             row = jax.tree.map(lambda leaf, b=b: leaf[b], carry)
             outputs.append([])
             for t in range(T):
-                y = jnp.zeros(H)
+                y = jnp.zeros((*x.shape[2:-1], H))
                 if RESET[t, b]:
                     row = cell.initial((), x.dtype)
                 if VALID[t, b]:
@@ -101,13 +80,13 @@ def test_equals_row_after_row_in_values_and_gradients(engine, name):
         np.testing.assert_allclose(a, w, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", sorted(CELLS))
+@pytest.mark.parametrize("name", NAMES)
 def test_a_masked_cell_keeps_its_structure_and_is_a_value(name):
-    cell = CELLS[name](H)
+    cell = make(name)
     for kind in (SplitCell, LinearCell):
         assert isinstance(masked(cell), kind) == isinstance(cell, kind)
-    assert masked(cell) == masked(CELLS[name](H)) != masked(CELLS[name](H + 1))
-    assert hash(masked(cell)) == hash(masked(CELLS[name](H)))
+    assert masked(cell) == masked(make(name)) != masked(make(name, H + 1))
+    assert hash(masked(cell)) == hash(masked(make(name)))
 
 
 LENGTHS = np.array([6, 0, 3, 1])
@@ -116,7 +95,7 @@ LENGTHS = np.array([6, 0, 3, 1])
 @pytest.mark.parametrize("engine", [Scan(), Deferred()])
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 def test_lengths_are_a_mask_and_change_no_dtype(engine, dtype):
-    (params, carry, x), _ = draw("lstm")
+    (params, carry, x), _ = inputs_of("lstm")
     params, carry, x = jax.tree.map(
         lambda a: jnp.asarray(np.nan_to_num(a), dtype), (params, carry, x)
     )

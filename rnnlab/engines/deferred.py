@@ -61,19 +61,29 @@ def _run(cell, params, carry, u, marks):
 
 
 def _forward(cell, params, carry, u, marks):
-    """Returns the same, and for each step its carry and what `update` left behind."""
-    parts = _parts_of_update(cell, params, carry, _together(u, marks))
+    """Returns the same, and what each step left behind.
+
+    That is the carry as the product saw it, and the pullbacks of `update` and `seen`;
+    none of `seen` where it changes nothing.
+    """
+    parts, changes = _reads(cell, params, carry, _together(u, marks))
 
     def step(carry, inputs):
         u_t, marks_t = inputs
+
+        def look(parts, carry, u_t):
+            return cell.seen(_replace(params, parts), carry, _together(u_t, marks_t))
 
         def update(parts, carry, u_t, r):
             u_t = _together(u_t, marks_t)
             return cell.update(_replace(params, parts), carry, u_t, r)
 
-        r = cell.recur(params, carry)
-        (after, y), pullback = jax.vjp(update, parts, carry, u_t, r)
-        return after, (y, Once.of((carry, pullback)))
+        seen, pull_seen = carry, None
+        if changes:
+            seen, pull_seen = jax.vjp(look, parts, carry, u_t)
+        r = cell.recur(params, seen)
+        (after, y), pull_update = jax.vjp(update, parts, carry, u_t, r)
+        return after, (y, Once.of((seen, pull_seen, pull_update)))
 
     last, (y, saved) = lax.scan(step, carry, (u, marks))
     return (last, y), (params, parts, saved)
@@ -87,22 +97,26 @@ def _backward(cell, residuals, cotangents):
     def step(d, inputs):
         d_after, d_parts = d
         saved_t, d_y_t = inputs
-        carry, pullback = saved_t.tree()
-        d_parts_t, d_carry, d_u, d_r = pullback((d_after, d_y_t))
-        _, recur_pullback = jax.vjp(lambda carry: cell.recur(params, carry), carry)
-        d_carry = jax.tree.map(lax.add, d_carry, recur_pullback(d_r)[0])
-        d_parts = jax.tree.map(lax.add, d_parts, d_parts_t)
-        return (d_carry, d_parts), Once.of((d_u, d_r))
+        seen, pull_seen, pull_update = saved_t.tree()
+        d_parts_t, d_carry, d_u, d_r = pull_update((d_after, d_y_t))
+        _, pull_recur = jax.vjp(lambda seen: cell.recur(params, seen), seen)
+        (d_seen,) = pull_recur(d_r)
+        if pull_seen is None:
+            d_carry = _add(d_carry, d_seen)
+        else:
+            of_update = d_parts_t, d_carry, d_u
+            d_parts_t, d_carry, d_u = _add(of_update, pull_seen(d_seen))
+        return (d_carry, _add(d_parts, d_parts_t)), Once.of((d_u, d_r))
 
     d_parts = jax.tree.map(jnp.zeros_like, parts)
     (d_carry, d_parts), d = lax.scan(
         step, (d_last, d_parts), (saved, d_y), reverse=True
     )
     d_u, d_r = d.tree()
-    carries, _ = saved.tree()
+    seen, _, _ = saved.tree()
     if batch_axes(cell, d_last):
-        carries, d_r = merge((carries, d_r))
-    _, pullback = jax.vjp(lambda params: cell.recur(params, carries), params)
+        seen, d_r = merge((seen, d_r))
+    _, pullback = jax.vjp(lambda params: cell.recur(params, seen), params)
     (d_params,) = pullback(d_r)
     leaves = jax.tree.leaves(d_params)
     return (
@@ -136,19 +150,32 @@ def _together(tree, other):
     )
 
 
-def _parts_of_update(cell, params, carry, u):
-    """Returns the leaves of params that `update` reads, by their number.
+def _add(tree, other):
+    return jax.tree.map(lax.add, tree, other)
 
-    The others get no cotangent from it, and none is carried through the loop: for an
-    LSTM that would be zeros of the size of all weights, added at each step.
+
+def _reads(cell, params, carry, u):
+    """Returns what `update` and `seen` need of params, and whether `seen` does a thing.
+
+    The leaves of params that they read, by their number. The others get no cotangent
+    from them, and none is carried through the loop: for an LSTM that would be zeros of
+    the size of all weights, added at each step.
     """
     u_0 = jax.tree.map(lambda leaf: leaf[0], u)
-    r = jax.eval_shape(cell.recur, params, carry)
     leaves = jax.tree.leaves(params)
-    jaxpr = jax.make_jaxpr(cell.update)(params, carry, u_0, r).jaxpr
-    read = {id(v) for equation in jaxpr.eqns for v in equation.invars}
-    inputs = zip(leaves, jaxpr.invars[: len(leaves)], strict=True)
-    return {i: leaf for i, (leaf, v) in enumerate(inputs) if id(v) in read}
+    seen = jax.make_jaxpr(cell.seen)(params, carry, u_0).jaxpr
+    r = jax.eval_shape(
+        cell.recur, params, jax.eval_shape(cell.seen, params, carry, u_0)
+    )
+    update = jax.make_jaxpr(cell.update)(params, carry, u_0, r).jaxpr
+    parts = {
+        i: leaf
+        for jaxpr in (seen, update)
+        for i, leaf in enumerate(leaves)
+        if any(jaxpr.invars[i] in equation.invars for equation in jaxpr.eqns)
+    }
+    held = seen.invars[len(leaves) : len(leaves) + len(seen.outvars)]
+    return parts, seen.outvars != held
 
 
 def _replace(params, parts):

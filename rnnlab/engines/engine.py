@@ -75,7 +75,14 @@ def check(
             return cell.step(params, carry, cell.project(params, x))[0]
 
         try:
-            wanted = jax.eval_shape(one, params, carry, at(x, 0))
+            with jax.numpy_dtype_promotion("strict"):
+                wanted = jax.eval_shape(one, params, carry, at(x, 0))
+        except jax.dtypes.TypePromotionError as error:
+            raise ValueError(
+                f"{cell} promotes no dtype silently, got params of"
+                f" {_kinds(params)}, a carry of {_kinds(carry)}, x of {_kinds(x)}; cast"
+                f" them to one dtype, or wrap the cell in mixed(cell, compute, carry)."
+            ) from error
         except TypeError as error:  # JAX's, on shapes that no operation takes
             raise ValueError(
                 f"{cell} with these params takes no step on x of shape {shape}"
@@ -166,6 +173,11 @@ def _describe(tree: Any) -> str:
 
 def _shapes(tree: Any) -> list[tuple[int, ...]]:
     return [leaf.shape for leaf in jax.tree.leaves(tree)]
+
+
+def _kinds(tree: Any) -> str:
+    """Returns the names of the dtypes in a tree."""
+    return ", ".join(sorted({str(dtype) for dtype in _dtypes(tree)}))
 
 
 def _dtypes(tree: Any) -> list[Any]:

@@ -4,6 +4,24 @@ A wrapped SplitCell is a SplitCell and a wrapped LinearCell a LinearCell, so tha
 wrapper costs no engine.
 """
 
-from rnnlab.wrappers.masked import Marked, Masked, masked
+from rnnlab.wrappers.dropout import recurrent_dropout, state_dropout
+from rnnlab.wrappers.learned import learned_start
+from rnnlab.wrappers.masked import Marks, masked
+from rnnlab.wrappers.mixed import mixed
+from rnnlab.wrappers.wrapped import Marked, Rule, Wrapped, with_noise, wrap
+from rnnlab.wrappers.zoneout import zoneout
 
-__all__ = ["Marked", "Masked", "masked"]
+__all__ = [
+    "Marked",
+    "Marks",
+    "Rule",
+    "Wrapped",
+    "learned_start",
+    "masked",
+    "mixed",
+    "recurrent_dropout",
+    "state_dropout",
+    "with_noise",
+    "wrap",
+    "zoneout",
+]

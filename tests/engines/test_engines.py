@@ -6,65 +6,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import NAMES, H, I, cast, close, draw, grads, make, weighed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.extend import core
 
 from rnnlab import engines
 from rnnlab.cell import SplitCell
-from rnnlab.cells import CELLS, GRU, LSTM, Elman, GRUBefore, MinGRU
+from rnnlab.cells import GRU, LSTM, Elman, GRUBefore, MinGRU
 from rnnlab.engines import ENGINES, Chunked, Deferred, Loop, Remat, Scan
 
-I, H = 3, 5  # noqa: E741
-NAMES = sorted(CELLS)
-SPLIT = [name for name in NAMES if isinstance(CELLS[name](H), SplitCell)]
+SPLIT = [name for name in NAMES if isinstance(make(name), SplitCell)]
 PAIRS = [
     (engine, name)
     for engine in sorted(ENGINES)
     for name in NAMES
-    if engine != "loop" and isinstance(CELLS[name](H), ENGINES[engine].runs)
+    if engine != "loop" and isinstance(make(name), ENGINES[engine].runs)
 ]
 SEQUENCES = [(1, (3,), "float32"), (7, (), "float64"), (7, (2, 3), "float64")]
 TOLERANCE = {"float64": 1e-10, "float32": 5e-6}
-
-
-@functools.lru_cache
-def draw(name, steps, batch, seed=0, sizes=(I, H)):
-    """Returns (params, carry, x) and the weights of a loss, in double precision."""
-    rng = np.random.default_rng(seed)
-    in_features, features = sizes
-    cell = CELLS[name](features)
-    shapes = jax.eval_shape(
-        lambda key: (
-            cell.init(key, in_features),
-            cell.initial(batch),
-            jnp.zeros((steps, *batch, in_features)),
-        ),
-        jax.random.key(0),
-    )
-    inputs = jax.tree.map(lambda s: rng.normal(size=s.shape) * 0.7, shapes)
-    y = rng.normal(size=(steps, *batch, features))
-    carry = jax.tree.map(lambda a: rng.normal(size=a.shape), inputs[1])
-    return inputs, (carry, y)
-
-
-def cast(tree, dtype):
-    return jax.tree.map(lambda a: jnp.asarray(a, dtype), tree)
-
-
-def weighed(outcome, weights):
-    pairs = zip(jax.tree.leaves(outcome), jax.tree.leaves(weights), strict=True)
-    return sum(jnp.sum(a * w) for a, w in pairs)
-
-
-def grads(engine, cell, inputs, weights):
-    """Returns the gradients of params, carry and x, and the outcome."""
-
-    def loss(inputs):
-        outcome = engine(cell, *inputs)
-        return weighed(outcome, weights), outcome
-
-    return jax.grad(loss, has_aux=True)(inputs)
 
 
 TRACED = []
@@ -73,20 +33,14 @@ TRACED = []
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def compiled(engine, cell, inputs, weights):
     TRACED.append((engine, cell))
-    return grads(engine, cell, inputs, weights)
+    return grads(functools.partial(engine, cell), inputs, weights)
 
 
 @functools.lru_cache
 def by_loop(name, steps, batch, dtype):
     with jax.enable_x64(dtype == "float64"):
-        return grads(Loop(), CELLS[name](H), *cast(draw(name, steps, batch), dtype))
-
-
-def close(actual, desired, tolerance):
-    assert jax.tree.structure(actual) == jax.tree.structure(desired)
-    for a, d in zip(jax.tree.leaves(actual), jax.tree.leaves(desired), strict=True):
-        assert a.dtype == d.dtype
-        np.testing.assert_allclose(a, d, rtol=tolerance, atol=tolerance)
+        runs = functools.partial(Loop(), make(name))
+        return grads(runs, *cast(draw(name, steps, batch), dtype))
 
 
 @pytest.mark.parametrize(("steps", "batch", "dtype"), SEQUENCES)
@@ -94,7 +48,7 @@ def close(actual, desired, tolerance):
 def test_equals_loop_in_values_and_gradients(engine, name, steps, batch, dtype):
     with jax.enable_x64(dtype == "float64"):
         inputs, weights = cast(draw(name, steps, batch), dtype)
-        actual = compiled(ENGINES[engine](), CELLS[name](H), inputs, weights)
+        actual = compiled(ENGINES[engine](), make(name), inputs, weights)
         close(actual, by_loop(name, steps, batch, dtype), TOLERANCE[dtype])
 
 
@@ -107,7 +61,7 @@ def test_equals_loop_in_values_and_gradients(engine, name, steps, batch, dtype):
 )
 def test_scan_equals_loop_at_any_size(name, steps, batch, sizes):
     inputs, _ = cast(draw(name, steps, batch, sizes=sizes), "float32")
-    cell = CELLS[name](sizes[1])
+    cell = make(name, sizes[1])
     by_engine = [
         jax.jit(functools.partial(engine, cell))(*inputs) for engine in (Scan(), Loop())
     ]
@@ -131,9 +85,9 @@ def test_bad_unroll_is_named(unroll):
 @pytest.mark.parametrize(("engine", "name"), PAIRS)
 def test_equal_cells_and_engines_compile_once(engine, name):
     inputs = cast(draw(name, 1, (3,)), "float32")
-    compiled(ENGINES[engine](), CELLS[name](H), *inputs)
+    compiled(ENGINES[engine](), make(name), *inputs)
     traced, held = len(TRACED), compiled._cache_size()
-    compiled(ENGINES[engine](), CELLS[name](H), *inputs)
+    compiled(ENGINES[engine](), make(name), *inputs)
     assert (len(TRACED), compiled._cache_size()) == (traced, held)
 
 
@@ -160,10 +114,10 @@ def test_forward_mode_on_scan_agrees_with_reverse_mode(name):
     with jax.enable_x64(True):
         inputs, weights = cast(draw(name, 7, ()), "float64")
         along = cast(draw(name, 7, (), seed=1)[0], "float64")
-        grad, _ = compiled(Scan(), CELLS[name](H), inputs, weights)
+        grad, _ = compiled(Scan(), make(name), inputs, weights)
         _, slope = jax.jit(
             lambda at, along: jax.jvp(
-                lambda a: weighed(Scan()(CELLS[name](H), *a), weights), (at,), (along,)
+                lambda a: weighed(Scan()(make(name), *a), weights), (at,), (along,)
             )
         )(inputs, along)
         wanted = sum(jax.tree.leaves(jax.tree.map(np.vdot, grad, along)))
@@ -177,7 +131,7 @@ def test_vmap_over_seeds_equals_one_after_the_other(engine, name):
     with jax.enable_x64(True):
         (_, carry, x), weights = cast(draw(name, 7, ()), "float64")
         seeds = [cast(draw(name, 7, (), k)[0][0], "float64") for k in range(3)]
-        grad = functools.partial(compiled, ENGINES[engine](), CELLS[name](H))
+        grad = functools.partial(compiled, ENGINES[engine](), make(name))
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *seeds)
         actual = jax.vmap(lambda p: grad((p, carry, x), weights))(stacked)
         one_by_one = [grad((p, carry, x), weights) for p in seeds]
@@ -234,7 +188,7 @@ def test_params_of_other_features_are_named():
 def test_any_chunk_equals_loop(kind, name, chunk):
     with jax.enable_x64(True):
         inputs, weights = cast(draw(name, 7, ()), "float64")
-        actual = compiled(kind(chunk), CELLS[name](H), inputs, weights)
+        actual = compiled(kind(chunk), make(name), inputs, weights)
         close(actual, by_loop(name, 7, (), "float64"), 1e-10)
 
 
@@ -273,7 +227,7 @@ def weight_gradients_in_the_backward_loop(engine, name):
     """Counts what the reverse loop carries or stacks of the recurrent shape."""
     inputs, weights = cast(draw(name, 7, (2,)), "float32")
     recurrent = inputs[0]["recurrent"].shape
-    differentiate = functools.partial(grads, engine, CELLS[name](H))
+    differentiate = functools.partial(grads, functools.partial(engine, make(name)))
     jaxpr = jax.make_jaxpr(differentiate)(inputs, weights)
     reverse = [p["jaxpr"].jaxpr for p in scans(jaxpr.jaxpr) if p["reverse"]]
     assert len(reverse) == 1
