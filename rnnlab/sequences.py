@@ -112,7 +112,8 @@ def _check_range(lengths, steps):
     """Raises for lengths outside 0 to T, where their values are known."""
     if isinstance(lengths, Tracer):
         return
-    low, high = int(np.min(lengths, initial=0)), int(np.max(lengths, initial=0))
+    known = np.asarray(lengths)  # a jax.Array would become a tracer within a jit
+    low, high = int(known.min(initial=0)), int(known.max(initial=0))
     if low < 0 or high > steps:
         raise ValueError(
             f"lengths must be 0 to T={steps}, got {low} to {high}; cut the lengths or"

@@ -2,6 +2,14 @@
 
 from rnnlab.nn.language_model import LanguageModel
 from rnnlab.nn.losses import cross_entropy
-from rnnlab.nn.recurrent import Recurrent, Stack
+from rnnlab.nn.recurrent import Bidirectional, Recurrent
+from rnnlab.nn.stack import Highway, Stack
 
-__all__ = ["LanguageModel", "Recurrent", "Stack", "cross_entropy"]
+__all__ = [
+    "Bidirectional",
+    "Highway",
+    "LanguageModel",
+    "Recurrent",
+    "Stack",
+    "cross_entropy",
+]

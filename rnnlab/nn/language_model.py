@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from rnnlab.cell import Cell
 from rnnlab.engines import Engine, Scan
 from rnnlab.nn.losses import cross_entropy
-from rnnlab.nn.recurrent import Stack, initial
+from rnnlab.nn.stack import Stack, initial
 
 
 class LanguageModel(nn.Module):

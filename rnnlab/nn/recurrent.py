@@ -1,4 +1,4 @@
-"""A cell with its parameters, and layers of them, as Flax linen modules."""
+"""A cell with its parameters, one way or both ways, as Flax linen modules."""
 
 from typing import Any
 
@@ -8,6 +8,9 @@ import jax.numpy as jnp
 
 from rnnlab.cell import Cell
 from rnnlab.engines import Engine, Scan
+from rnnlab.engines.engine import shape_of
+from rnnlab.sequences import flip, run
+from rnnlab.wrappers import is_random
 
 
 class Recurrent(nn.Module):
@@ -22,54 +25,90 @@ class Recurrent(nn.Module):
     engine: Engine = Scan()
 
     @nn.compact
-    def __call__(self, carry: Any, x: jax.Array) -> tuple[Any, Any]:
-        """Returns the last carry and y: [T, B, I] -> [T, B, H]."""
+    def __call__(
+        self,
+        carry: Any,
+        x: jax.Array,
+        *,
+        lengths: jax.Array | None = None,
+        valid: jax.Array | None = None,
+        reset: jax.Array | None = None,
+        train: bool = False,
+    ) -> tuple[Any, Any]:
+        """Returns the last carry and y: [T, B, I] -> [T, B, H].
+
+        `lengths`, `valid` and `reset` are those of `rnnlab.sequences.run`. In training
+        a cell with dropout or zoneout needs `rngs={"dropout": key}` of `apply`.
+
+        Args:
+            carry: before the first step; None for the cell's start, for x with as
+                many batch axes as stand between time and features.
+            x: [T, B, I].
+            lengths: int [B], the steps of each row that count.
+            valid: bool [T, B], the steps that count.
+            reset: bool [T, B], steps before which the carry is the start again.
+            train: whether the cell's wrappers drop anything.
+        """
         params = self.param("cell", self.cell.init, x.shape[-1])
-        return self.engine(self.cell, params, carry, x)
+        if carry is None:
+            carry = self.cell.start(params, self._batch(x), x.dtype)
+        key = self.make_rng("dropout") if train and is_random(self.cell) else None
+        return run(
+            self.engine,
+            self.cell,
+            params,
+            carry,
+            x,
+            lengths=lengths,
+            valid=valid,
+            reset=reset,
+            key=key,
+        )
+
+    def _batch(self, x: jax.Array) -> tuple[int, ...]:
+        """Returns the batch axes of x: those before the cell's own."""
+        own = jax.tree.leaves(jax.eval_shape(lambda: self.cell.initial(())))[0]
+        return shape_of(x)[1 : x.ndim - own.ndim]
 
 
-def initial(
-    cells: tuple[Cell[Any], ...], batch: tuple[int, ...], dtype: Any = jnp.float32
-) -> Any:
-    """Returns the carries of layers of cells before the first step."""
-    return tuple(cell.initial(batch, dtype) for cell in cells)
-
-
-class Stack(nn.Module):
-    """Layers one above the other, with dropout at the input of each and at the end.
-
-    Dropout is where Zaremba et al. put it: between layers and never on the way from
-    one step to the next. Its masks are drawn once for all steps.
+class Bidirectional(nn.Module):
+    """Two layers, one of which reads each row from its end; outputs side by side.
 
     Attributes:
-        cells: one a layer, from the input up.
-        engine: how the steps of each layer are executed.
-        dropout: the share of values set to zero in training.
+        forward: the cell that reads from the first step on.
+        backward: the cell that reads from the last step that counts.
+        engine: how their steps are executed.
 
     References:
-        Zaremba, Sutskever, Vinyals, Recurrent neural network regularization, 2014,
-        https://arxiv.org/abs/1409.2329
+        Schuster, Paliwal, Bidirectional recurrent neural networks, 1997,
+        https://doi.org/10.1109/78.650093
     """
 
-    cells: tuple[Cell[Any], ...]
+    forward: Cell[Any]
+    backward: Cell[Any]
     engine: Engine = Scan()
-    dropout: float = 0.0
-
-    def initial(self, batch: tuple[int, ...], dtype: Any = jnp.float32) -> Any:
-        """Returns the carries of all layers before the first step."""
-        return initial(self.cells, batch, dtype)
 
     @nn.compact
     def __call__(
-        self, carries: Any, x: jax.Array, train: bool = False
+        self,
+        carries: Any,
+        x: jax.Array,
+        *,
+        lengths: jax.Array | None = None,
+        train: bool = False,
     ) -> tuple[Any, jax.Array]:
-        """Returns the carries after the last step and y: [T, B, I] -> [T, B, H].
+        """Returns both last carries and y: [T, B, I] -> [T, B, 2H].
 
-        In training with dropout, `apply` needs `rngs={"dropout": key}`.
+        Args:
+            carries: of the forward and of the backward cell; None for their starts.
+            x: [T, B, I].
+            lengths: int [B], the steps of each row that count; each row is read
+                backward from the last of them.
+            train: whether the cells' wrappers drop anything.
         """
-        after = []
-        for cell, carry in zip(self.cells, carries, strict=True):
-            x = nn.Dropout(self.dropout, deterministic=not train)(x)
-            carry, x = Recurrent(cell, self.engine)(carry, x)
-            after.append(carry)
-        return tuple(after), nn.Dropout(self.dropout, deterministic=not train)(x)
+        first, second = (None, None) if carries is None else carries
+        ahead = Recurrent(self.forward, self.engine, name="forward_layer")
+        back = Recurrent(self.backward, self.engine, name="backward_layer")
+        first, y = ahead(first, x, lengths=lengths, train=train)
+        second, z = back(second, flip(x, lengths), lengths=lengths, train=train)
+        return (first, second), jnp.concatenate([y, flip(z, lengths)], axis=-1)

@@ -8,7 +8,15 @@ from rnnlab.wrappers.dropout import recurrent_dropout, state_dropout
 from rnnlab.wrappers.learned import learned_start
 from rnnlab.wrappers.masked import Marks, masked
 from rnnlab.wrappers.mixed import mixed
-from rnnlab.wrappers.wrapped import Marked, Rule, Wrapped, with_noise, wrap
+from rnnlab.wrappers.wrapped import (
+    Marked,
+    Rule,
+    Wrapped,
+    Wrapper,
+    is_random,
+    with_noise,
+    wrap,
+)
 from rnnlab.wrappers.zoneout import zoneout
 
 __all__ = [
@@ -16,6 +24,8 @@ __all__ = [
     "Marks",
     "Rule",
     "Wrapped",
+    "Wrapper",
+    "is_random",
     "learned_start",
     "masked",
     "mixed",

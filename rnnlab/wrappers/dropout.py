@@ -8,7 +8,7 @@ References:
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,8 @@ class RecurrentDropout(Rule):
         rates: the share dropped of each leaf of the carry.
         each_step: whether each step has masks of its own.
     """
+
+    random: ClassVar[bool] = True
 
     rates: tuple[float, ...]
     each_step: bool = False
@@ -50,6 +52,8 @@ class StateDropout(Rule):
     Attributes:
         rates: the share dropped of each leaf of the carry.
     """
+
+    random: ClassVar[bool] = True
 
     rates: tuple[float, ...]
 

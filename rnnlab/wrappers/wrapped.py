@@ -35,9 +35,11 @@ class Rule:
 
     Attributes:
         nothing: the marks of an input that comes without.
+        random: whether its marks are drawn in training.
     """
 
     nothing: ClassVar[Any] = None
+    random: ClassVar[bool] = False
 
     def init(self, cell: Any, key: jax.Array, in_features: int) -> Params:
         """Draws the parameters."""
@@ -212,6 +214,14 @@ def with_noise(cell: Cell[Any], key: jax.Array, carry: Any, x: Any, steps: int) 
         steps: T.
     """
     return cell.with_noise(key, carry, x, steps) if isinstance(cell, Wrapper) else x
+
+
+def is_random(cell: Cell[Any]) -> bool:
+    """Returns whether training draws masks for the cell or one inside it."""
+    if not isinstance(cell, Wrapper):
+        return False
+    own = isinstance(cell, Wrapped) and cell.rule.random
+    return own or is_random(cell.cell)
 
 
 def choose(where: jax.Array, yes: Any, no: Any) -> Any:

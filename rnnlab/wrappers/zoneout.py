@@ -9,7 +9,7 @@ References:
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,8 @@ class Zoneout(Rule):
     Attributes:
         rates: for each leaf of the carry, the share that is kept.
     """
+
+    random: ClassVar[bool] = True
 
     rates: tuple[float, ...]
 
