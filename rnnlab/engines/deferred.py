@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from rnnlab.cell import Cell, Params, SplitCell
-from rnnlab.engines.engine import Carry, batch_axes, check, merge, project
+from rnnlab.engines.engine import Carry, batch_axes, check, merge, project, spread
 from rnnlab.engines.once import Once
 
 
@@ -100,7 +100,7 @@ def _backward(cell, residuals, cotangents):
     )
     d_u, d_r = d.tree()
     carries, _ = saved.tree()
-    if batch_axes(cell, d_last):
+    if batch_axes(cell, d_last) and not spread((carries, d_r)):
         carries, d_r = merge((carries, d_r))
     _, pullback = jax.vjp(lambda params: cell.recur(params, carries), params)
     (d_params,) = pullback(d_r)
