@@ -21,6 +21,7 @@ flags.DEFINE_string(
 flags.DEFINE_enum("split", "test", ["valid", "test"], "what to measure on")
 flags.DEFINE_string("data", None, "where the run's data lies now, if it has moved")
 flags.DEFINE_integer("eval_batch_size", None, "rows, if not the run's", lower_bound=1)
+flags.DEFINE_string("engine", None, "how steps are executed, if not as in the run")
 
 
 def main() -> None:
@@ -33,8 +34,8 @@ def main() -> None:
     from rnnlab.training.evaluate import evaluator
 
     record, _, state = trained.restore(FLAGS.workdir)
-    moved = {"data": FLAGS.data, "eval_batch_size": FLAGS.eval_batch_size}
-    given = {name: value for name, value in moved.items() if value is not None}
+    names = ("data", "eval_batch_size", "engine")
+    given = {name: FLAGS[name].value for name in names if FLAGS[name].present}
     config = dataclasses.replace(record.config, **given)
     experiment = experiments.load(record.experiment).build(config)
     folder = workdir.resolve(FLAGS.workdir)

@@ -18,6 +18,7 @@ MODULES = {
 LAYERS = [
     "cell",
     "initializers",
+    "weights",
     "cells",
     "wrappers",
     "engines",

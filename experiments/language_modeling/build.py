@@ -1,8 +1,11 @@
 """From settings to an experiment: text, network and task."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
+
+import jax
 
 from experiments.experiment import Experiment
 from experiments.language_modeling.config import Config
@@ -10,6 +13,7 @@ from experiments.language_modeling.task import LanguageTask
 from rnnlab import engines
 from rnnlab.data import text, tokenizers
 from rnnlab.data.streams import EvalStream, TrainStream
+from rnnlab.errors import InputError
 from rnnlab.nn import LanguageModel
 
 
@@ -17,8 +21,14 @@ def build(config: Config) -> Experiment:
     """Reads the text and returns the experiment.
 
     Raises:
-        InputError: the text cannot be read, or is too short for the batch.
+        InputError: the engine does not run here; the text cannot be read, or is too
+            short for the batch.
     """
+    if config.engine not in ("auto", *engines.here()):
+        raise InputError(
+            f"--engine={config.engine} does not run on the backend that JAX has here,"
+            f" {jax.default_backend()}; use --engine=auto."
+        )
     corpus = text.load(
         config.data,
         config.tokens,
@@ -49,9 +59,12 @@ def build(config: Config) -> Experiment:
 
 
 def rebuild(config: Config, record: Mapping[str, Any]) -> LanguageTask:
-    """Returns the task without its text, to restore and use a trained model."""
+    """Returns the task without its text, to restore and use a trained model.
+
+    Its engine is what suits the cell: the run's may need another machine.
+    """
     size = tokenizers.from_json(record["tokenizer"]).size
-    return _task(config, size, {})
+    return _task(dataclasses.replace(config, engine="auto"), size, {})
 
 
 def describe(tokens: str, loss: float) -> Mapping[str, float]:

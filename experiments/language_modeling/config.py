@@ -58,8 +58,8 @@ class Config:
         runs = Cell if self.engine == "auto" else engines.ENGINES[self.engine].runs
         if not isinstance(self.make_cell(), runs):
             raise InputError(
-                f"--engine={self.engine} needs a {runs.__name__}, which --cell="
-                f"{self.cell} is not; use --engine=scan."
+                f"--engine={self.engine} needs the structure {runs.__name__}, which"
+                f" --cell={self.cell} has not; use --engine=scan."
             )
         if self.tied and self.embedding not in (None, self.features):
             raise InputError(

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from rnnlab.cell import Cell, SplitCell
+from rnnlab.engines import cudnn
 from rnnlab.engines.associative import Associative
 from rnnlab.engines.chunked import Chunked
+from rnnlab.engines.cudnn import Cudnn
 from rnnlab.engines.deferred import Deferred
 from rnnlab.engines.engine import Engine
 from rnnlab.engines.loop import Loop
@@ -16,12 +18,18 @@ from rnnlab.engines.unrolled import Unrolled
 ENGINES: Mapping[str, type[Engine]] = {
     "associative": Associative,
     "chunked": Chunked,
+    "cudnn": Cudnn,
     "deferred": Deferred,
     "loop": Loop,
     "remat": Remat,
     "scan": Scan,
     "unrolled": Unrolled,
 }
+
+
+def here() -> Mapping[str, type[Engine]]:
+    """Returns the engines that what JAX computes on can run, by name."""
+    return {k: v for k, v in ENGINES.items() if v is not Cudnn or cudnn.available()}
 
 
 def auto(cell: Cell[Any]) -> Engine:
@@ -33,6 +41,7 @@ __all__ = [
     "ENGINES",
     "Associative",
     "Chunked",
+    "Cudnn",
     "Deferred",
     "Engine",
     "Loop",
@@ -40,4 +49,5 @@ __all__ = [
     "Scan",
     "Unrolled",
     "auto",
+    "here",
 ]

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from rnnlab.cell import Cell, Params, SplitCell
-from rnnlab.engines.engine import Carry, batch_axes, check, merge, project
+from rnnlab.engines.engine import Carry, batch_axes, check, merge, project, spread
 from rnnlab.engines.once import Once
 
 
@@ -114,7 +114,7 @@ def _backward(cell, residuals, cotangents):
     )
     d_u, d_r = d.tree()
     seen, _, _ = saved.tree()
-    if batch_axes(cell, d_last):
+    if batch_axes(cell, d_last) and not spread((seen, d_r)):
         seen, d_r = merge((seen, d_r))
     _, pullback = jax.vjp(lambda params: cell.recur(params, seen), params)
     (d_params,) = pullback(d_r)

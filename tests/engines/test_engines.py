@@ -21,7 +21,8 @@ PAIRS = [
     (engine, name)
     for engine in sorted(ENGINES)
     for name in NAMES
-    if engine != "loop" and isinstance(make(name), ENGINES[engine].runs)
+    if engine not in ("loop", "cudnn")  # cudnn: float32 on a GPU, see test_cudnn.py
+    and isinstance(make(name), ENGINES[engine].runs)
 ]
 SEQUENCES = [(1, (3,), "float32"), (7, (), "float64"), (7, (2, 3), "float64")]
 TOLERANCE = {"float64": 1e-10, "float32": 5e-6}

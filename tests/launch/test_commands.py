@@ -89,7 +89,8 @@ def test_evaluation_adds_the_test_split(finished):
     assert code == 0, err
     result = json.loads((folder / "result.json").read_text())
     assert result["test"] == json.loads(out)["test"]
-    code, out, err = run("evaluate", f"--workdir={folder}", "--split=valid")
+    valid = ["--split=valid", "--engine=scan"]
+    code, out, err = run("evaluate", f"--workdir={folder}", *valid)
     loss = json.loads(out)["valid"]["loss"]
     assert loss == pytest.approx(result["valid"]["loss"], rel=1e-6)
 
@@ -150,6 +151,7 @@ def test_a_signal_saves_and_a_resume_ends_as_if_there_had_been_none(
             2,
             ["--engine=scan", "gru_before"],
         ),
+        (["--engine=cudnn"], 2, ["--engine=cudnn", "cpu", "--engine=auto"]),
         (["--workdir=/proc/nothing"], 2, ["/proc/nothing", "--workdir"]),
         (["--warmup=100"], 2, ["--warmup", "--steps=30"]),
         (["--flagfile=/nowhere.flags"], 2, ["/nowhere.flags"]),
@@ -157,8 +159,9 @@ def test_a_signal_saves_and_a_resume_ends_as_if_there_had_been_none(
     ],
 )
 def test_bad_input_is_one_line_before_anything_is_written(
-    flags, tmp_path, extra, code, words
+    monkeypatch, flags, tmp_path, extra, code, words
 ):
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     folder = tmp_path / "run"
     got, out, err = run("run", f"--workdir={folder}", *flags, *extra)
     assert got == code, err
