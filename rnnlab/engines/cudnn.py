@@ -56,13 +56,13 @@ class Cudnn:
                 f" {cell}; use Deferred() for any SplitCell, or Scan()."
             )
         inputs: Any = jax.tree.map(jnp.asarray, (params, carry, x))
-        check(self, cell, *inputs)
         dtypes = {str(leaf.dtype) for leaf in jax.tree.leaves(inputs)}
         if dtypes != {"float32"}:
             raise TypeError(
                 f"Cudnn() needs params, carry and x in float32, got"
                 f" {', '.join(sorted(dtypes))}; cast them, or use Deferred()."
             )
+        check(self, cell, *inputs)
         if not available():
             raise RuntimeError(
                 f"Cudnn() needs JAX to compute on an NVIDIA GPU, got the backend"
