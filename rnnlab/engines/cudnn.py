@@ -27,7 +27,7 @@ from jax.extend import backend
 
 from rnnlab.cell import Cell, Params
 from rnnlab.cells.lstm import LSTM, LSTMCarry
-from rnnlab.engines.engine import Carry, check
+from rnnlab.engines.engine import Carry, check, reverse_only
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +63,7 @@ class Cudnn:
                 f" {', '.join(sorted(dtypes))}; cast them, or use Deferred()."
             )
         check(self, cell, *inputs)
+        reverse_only(self, *inputs)
         if not available():
             raise RuntimeError(
                 f"Cudnn() needs JAX to compute on an NVIDIA GPU, got the backend"

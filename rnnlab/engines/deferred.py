@@ -24,7 +24,15 @@ import jax.numpy as jnp
 from jax import lax
 
 from rnnlab.cell import Cell, Params, SplitCell
-from rnnlab.engines.engine import Carry, batch_axes, check, merge, project, spread
+from rnnlab.engines.engine import (
+    Carry,
+    batch_axes,
+    check,
+    merge,
+    project,
+    reverse_only,
+    spread,
+)
 from rnnlab.engines.once import Once
 
 
@@ -40,9 +48,11 @@ class Deferred:
         """Returns the last carry and y [T, B, H]; see `Engine`.
 
         Raises:
-            TypeError: the cell is not a SplitCell.
+            TypeError: the cell is not a SplitCell, or it is called within forward-mode
+                differentiation.
         """
         check(self, cell, params, carry, x)
+        reverse_only(self, params, carry, x)
         u = project(cell, params, carry, x)
         return _run(cell, params, carry, *_apart(u, _has_derivative))
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
+from jax.interpreters import ad
 from jax.sharding import AxisType
 
 from rnnlab.cell import Cell, Params
@@ -98,6 +99,20 @@ def check(
         raise ValueError(
             f"{cell} turns a carry of {_describe(carry)} into {_describe(wanted)};"
             f" give the carry the dtype that a step returns, or cast params and x."
+        )
+
+
+def reverse_only(engine: Engine, *trees: Any) -> None:
+    """Raises TypeError where the engine is called within forward-mode alone.
+
+    Within `jax.jvp` of a compiled function it cannot be seen here, and JAX's own error
+    is that of a custom_vjp. Forward over reverse, as in `jax.hessian`, works.
+    """
+    if any(isinstance(leaf, ad.JVPTracer) for leaf in jax.tree.leaves(trees)):
+        name = type(engine).__name__
+        raise TypeError(
+            f"{name}() has no forward-mode derivative, got a call within jax.jvp; use"
+            f" Scan() there, or jax.grad, jax.vjp and jax.hessian with {name}()."
         )
 
 

@@ -140,14 +140,15 @@ def test_vmap_over_seeds_equals_one_after_the_other(engine, name):
         close(actual, wanted, 1e-10)
 
 
-def test_hessian_on_scan_is_the_derivative_of_the_gradient():
+@pytest.mark.parametrize("engine", [Scan(), Deferred()])
+def test_hessian_is_the_derivative_of_the_gradient(engine):
     cell = LSTM(2)
     with jax.enable_x64(True):
         (params, carry, x), weights = draw("lstm", 3, (), sizes=(1, 2))
 
         @jax.jit
         def loss(bias):
-            outcome = Scan()(cell, params | {"bias": bias}, carry, x)
+            outcome = engine(cell, params | {"bias": bias}, carry, x)
             return weighed(outcome, weights)
 
         bias, step = params["bias"], 1e-5
@@ -160,10 +161,23 @@ def test_hessian_on_scan_is_the_derivative_of_the_gradient():
         np.testing.assert_allclose(hessian, np.stack(rows), rtol=1e-6, atol=1e-8)
 
 
-def test_deferred_has_no_forward_mode_and_says_so():
+@pytest.mark.parametrize("outer", [lambda f: f, jax.jit])
+@pytest.mark.parametrize("part", range(3))
+def test_deferred_has_no_forward_mode_and_says_so(part, outer):
+    inputs, _ = cast(draw("elman", 1, (3,)), "float32")
+
+    def run(leaf):
+        return Deferred()(Elman(H), *inputs[:part], leaf, *inputs[part + 1 :])
+
+    slope = outer(lambda leaf: jax.jvp(run, (leaf,), (leaf,)))
+    with pytest.raises(TypeError, match=r"Deferred\(\).*forward-mode.*Scan\(\)"):
+        slope(inputs[part])
+
+
+def test_forward_mode_through_a_compiled_deferred_is_refused_by_jax():
     inputs, _ = cast(draw("elman", 1, (3,)), "float32")
     with pytest.raises(TypeError, match=r"forward-mode.*custom_vjp"):
-        jax.jvp(lambda *a: Deferred()(Elman(H), *a), inputs, inputs)
+        jax.jvp(jax.jit(functools.partial(Deferred(), Elman(H))), inputs, inputs)
 
 
 @pytest.mark.parametrize(
