@@ -1,10 +1,9 @@
 """The engines: how a cell is executed over time. All give the same numbers."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from rnnlab.cell import Cell, SplitCell
 from rnnlab.engines.associative import Associative
+from rnnlab.engines.auto import auto
 from rnnlab.engines.chunked import Chunked
 from rnnlab.engines.deferred import Deferred
 from rnnlab.engines.engine import Engine
@@ -22,12 +21,6 @@ ENGINES: Mapping[str, type[Engine]] = {
     "scan": Scan,
     "unrolled": Unrolled,
 }
-
-
-def auto(cell: Cell[Any]) -> Engine:
-    """Returns the fastest engine for training `cell`: `Deferred` where it can run."""
-    return Deferred() if isinstance(cell, SplitCell) else Scan()
-
 
 __all__ = [
     "ENGINES",
