@@ -3,11 +3,13 @@
 What `rnnlab.engines.auto` goes by is measured here.
 """
 
+import functools
 import importlib.resources
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -16,7 +18,7 @@ from launch import machine
 from launch.bench_layers import gradients
 from launch.outcome import Outcome
 from launch.turns import in_turns
-from rnnlab.cell import Cell
+from rnnlab.cell import Params
 from rnnlab.cells import CELLS
 from rnnlab.engines import Associative, Chunked, Deferred, Engine, Remat, Scan, Unrolled
 from rnnlab.engines.auto import FILE, Row, measured, structure, to_json
@@ -82,34 +84,24 @@ GROUPS = (
 )
 
 
-class Program(NamedTuple):
-    """A compiled step, forward and backward.
-
-    Attributes:
-        compiling: the seconds that tracing and compiling took.
-        memory: bytes beside input, parameters and gradients.
-        run: executes it.
-    """
-
-    compiling: float
-    memory: int
-    run: Callable[[], object]
-
-
 class Result(NamedTuple):
-    """What was measured of one cell at one length, by engine.
+    """What was measured of a step, forward and backward.
 
     Attributes:
         cell: its name in CELLS.
         length: T.
-        programs: what was compiled; an engine that would take too long is not there.
+        engine: what ran it.
+        compiling: the seconds that tracing and compiling took.
+        memory: bytes beside input, parameters and gradients.
         taken: the seconds of a step, one number a turn.
     """
 
     cell: str
     length: int
-    programs: dict[Engine, Program]
-    taken: dict[Engine, np.ndarray]
+    engine: Engine
+    compiling: float
+    memory: int
+    taken: np.ndarray
 
 
 def measure(repeats: int, groups: Sequence[Group] = GROUPS) -> Outcome:
@@ -137,37 +129,43 @@ def measure(repeats: int, groups: Sequence[Group] = GROUPS) -> Outcome:
 def compare(group: Group, repeats: int) -> Iterator[Result]:
     """Yields what each cell takes at each length, the engines in turns."""
     for name in group.cells:
-        cell = CELLS[name](FEATURES)
-        slow = set()
+        slow: set[Engine] = set()
         for length in group.lengths:
             shape = (2, length, group.batch, FEATURES)
-            x, w = jax.device_put(
-                tuple(np.random.default_rng(0).standard_normal(shape, np.float32))
-            )
-            programs = {
-                engine: program(engine, cell, x, w)
-                for engine in group.engines
-                if engine not in slow
-            }
-            slow |= {e for e, made in programs.items() if made.compiling > PATIENCE}
-            runs = {engine: made.run for engine, made in programs.items()}
-            yield Result(name, length, programs, in_turns(runs, repeats, SECONDS))
+            x, w = np.random.default_rng(0).standard_normal(shape, np.float32)
+            arguments = jax.device_put((draw(name), x, w))
+            runs, compiling, memory = {}, {}, {}
+            for engine in [e for e in group.engines if e not in slow]:
+                start = time.perf_counter()
+                step = compiled(engine, name, arguments)
+                compiling[engine] = time.perf_counter() - start
+                memory[engine] = step.memory_analysis().temp_size_in_bytes
+                runs[engine] = functools.partial(call, step, arguments)
+                if compiling[engine] > PATIENCE and engine != group.engines[0]:
+                    slow.add(engine)
+            taken = in_turns(runs, repeats, SECONDS)
+            for e in runs:
+                yield Result(name, length, e, compiling[e], memory[e], taken[e])
 
 
-def program(engine: Engine, cell: Cell, x: jax.Array, w: jax.Array) -> Program:
-    """Compiles the gradients of sum(y * w); x and w are [T, B, H]."""
-    arguments = cell.init(jax.random.key(0), FEATURES), x, w
+def draw(name: str) -> Params:
+    """Returns a cell's parameters."""
+    return CELLS[name](FEATURES).init(jax.random.key(0), FEATURES)
+
+
+def compiled(engine: Engine, name: str, arguments: tuple[Any, Any, Any]) -> Any:
+    """Returns the gradients of sum(y * w), compiled for (params, x, w)."""
+    cell = CELLS[name](FEATURES)
 
     def apply(params, x):
         return engine(cell, params, cell.initial(x.shape[1:-1]), x)[1]
 
-    start = time.perf_counter()
-    compiled = gradients(apply).lower(*arguments).compile()
-    return Program(
-        time.perf_counter() - start,
-        compiled.memory_analysis().temp_size_in_bytes,
-        lambda: jax.block_until_ready(compiled(*arguments)),
-    )
+    return gradients(apply).lower(*arguments).compile()
+
+
+def call(step: Callable[..., Any], arguments: tuple[Any, Any, Any]) -> None:
+    """Runs a compiled step and waits for it."""
+    jax.block_until_ready(step(*arguments))
 
 
 def render(group: Group, results: Iterable[Result]) -> str:
@@ -180,19 +178,20 @@ def render(group: Group, results: Iterable[Result]) -> str:
         f" | of {first} |",
         "|---|--:|---|--:|--:|--:|--:|--:|",
     ]
-    for result in results:
-        for engine in group.engines:
-            line = f"| {result.cell} | {result.length:,} | {engine} |"
-            if engine not in result.programs:
-                lines.append(f"{line} - | - | - | - | - |")
-                continue
-            made, base = result.programs[engine], result.programs[first]
-            taken = result.taken[engine]
-            lines.append(
-                f"{line} {made.compiling:.2f} | {np.median(taken) * 1e3:.2f}"
-                f" | {np.median(taken / result.taken[first]):.2f}"
-                f" | {made.memory / 1e6:.1f} | {made.memory / base.memory:.2f} |"
-            )
+    by_key = {(r.cell, r.length, r.engine): r for r in results}
+    for name, length, engine in itertools.product(
+        group.cells, group.lengths, group.engines
+    ):
+        line = f"| {name} | {length:,} | {engine} |"
+        if (name, length, engine) not in by_key:
+            lines.append(f"{line} - | - | - | - | - |")
+            continue
+        result, base = by_key[name, length, engine], by_key[name, length, first]
+        lines.append(
+            f"{line} {result.compiling:.2f} | {np.median(result.taken) * 1e3:.2f}"
+            f" | {np.median(result.taken / base.taken):.2f}"
+            f" | {result.memory / 1e6:.1f} | {result.memory / base.memory:.2f} |"
+        )
     return "\n".join(lines)
 
 
@@ -203,10 +202,9 @@ def guide(group: Group, results: Iterable[Result], backend: str) -> list[Row]:
             backend,
             structure(CELLS[result.cell](FEATURES)),
             result.length,
-            engine,
-            float(f"{np.median(taken):.3g}"),
+            result.engine,
+            float(f"{np.median(result.taken):.3g}"),
         )
         for result in results
         if result.cell == group.guides
-        for engine, taken in result.taken.items()
     ]

@@ -34,7 +34,7 @@ def in_turns(
     for name, run in sides.items():
         run()
         run()
-        calls[name] = math.ceil(seconds / _clock(run, 2))
+        calls[name] = math.ceil(seconds / _clock(run, 1))
     taken = {name: [] for name in sides}
     for _ in range(repeats):
         for name, run in sides.items():

@@ -67,7 +67,7 @@ def test_in_turns_calls_each_side_as_often_as_fills_its_time(
         "a": [1.0, 1.0, 1.0],
         "b": [1.0, 1.0, 1.0],
     }
-    assert "".join(calls) == "aaaabbbb" + 3 * turn
+    assert "".join(calls) == "aaabbb" + 3 * turn
 
 
 def test_table_has_a_row_for_each_side_and_shape(monkeypatch):
