@@ -13,20 +13,25 @@ from pathlib import Path
 from absl import flags
 
 from launch.flags import start
+from launch.outcome import Outcome
 from rnnlab.errors import InputError
 from rnnlab.files import write_atomic
 
 FILE = Path(__file__).resolve().parent.parent / "BENCHMARKS.md"
 
-# Modules with a function `table(repeats) -> str`, loaded when they are asked for.
+# Modules with a function `measure(repeats) -> Outcome`, loaded when they are asked for.
 SUITES: Mapping[str, str] = {
+    "engines": "launch.bench_engines",
+    "layers": "launch.bench_layers",
     "lm": "launch.bench_lm",
     "startup": "launch.bench_startup",
 }
 
 SUITE = flags.DEFINE_enum("suite", None, list(SUITES), "what to measure", required=True)
 REPEATS = flags.DEFINE_integer("repeats", 9, "turns, or processes", lower_bound=1)
-WRITE = flags.DEFINE_bool("write", False, "replace the table in BENCHMARKS.md")
+WRITE = flags.DEFINE_bool(
+    "write", False, "replace the table in BENCHMARKS.md, and what else the suite writes"
+)
 
 
 def main() -> None:
@@ -36,12 +41,19 @@ def main() -> None:
     if WRITE.value:  # before the minutes of work: are the markers there?
         replace(_read(), SUITE.value, "")
 
-    table = importlib.import_module(SUITES[SUITE.value]).table(REPEATS.value)
-    table = f"{table}\n\n{machine.describe()}"
+    outcome = importlib.import_module(SUITES[SUITE.value]).measure(REPEATS.value)
+    outcome = outcome._replace(table=f"{outcome.table}\n\n{machine.describe()}")
     if WRITE.value:
-        write_atomic(FILE, replace(_read(), SUITE.value, table))
+        write(SUITE.value, outcome)
     else:
-        print(table)
+        print(outcome.table)
+
+
+def write(suite: str, outcome: Outcome) -> None:
+    """Puts the table between its markers, and the other files in their places."""
+    write_atomic(FILE, replace(_read(), suite, outcome.table))
+    for path, content in outcome.files.items():
+        write_atomic(path, content)
 
 
 def replace(text: str, suite: str, table: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from launch.machine import ROOT
+from launch.outcome import Outcome
 
 COMMANDS: Mapping[str, Sequence[str]] = {
     "python -c pass": ("-c", "pass"),
@@ -37,8 +38,8 @@ print(first - start - (time.perf_counter() - first))
 """
 
 
-def table(repeats: int) -> str:
-    """Returns seconds, in Markdown, from `repeats` processes each."""
+def measure(repeats: int) -> Outcome:
+    """Returns seconds from `repeats` processes each."""
     sides: dict[str, Callable[[], float]] = {
         name: lambda arguments=arguments: _process(*arguments)
         for name, arguments in COMMANDS.items()
@@ -55,16 +56,15 @@ def table(repeats: int) -> str:
     for name, seconds in taken.items():
         low, middle, high = np.quantile(seconds, (0.25, 0.5, 0.75))
         rows.append(f"| {name} | {middle:.2f} | {low:.2f} to {high:.2f} |")
-    return "\n".join(
-        [
-            f"Seconds from the start of a process, medians and quartiles of {repeats};"
-            f" `launch.run` with its defaults, its text tokenised before.",
-            "",
-            "| what | seconds | quartiles |",
-            "|---|--:|--:|",
-            *rows,
-        ]
-    )
+    lines = [
+        f"Seconds from the start of a process, medians and quartiles of {repeats};"
+        f" `launch.run` with its defaults, its text tokenised before.",
+        "",
+        "| what | seconds | quartiles |",
+        "|---|--:|--:|",
+        *rows,
+    ]
+    return Outcome("\n".join(lines))
 
 
 def first_step() -> float:

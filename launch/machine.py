@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import platform
 import resource
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,10 +62,21 @@ def others(since: float = 0.0) -> float:
     return busy / os.sysconf("SC_CLK_TCK") - own - since
 
 
+def others_share() -> Callable[[], float]:
+    """Returns a function that tells the share of all cores that others had since."""
+    began, before = time.perf_counter(), others()
+
+    def share():
+        cores = (os.cpu_count() or 1) * (time.perf_counter() - began)
+        return others(before) / cores
+
+    return share
+
+
 def describe() -> str:
     """Returns one line: commit, processor, versions, allocator, date."""
     versions = [f"Python {platform.python_version()}"]
-    for name in ("jax", "flax", "torch"):
+    for name in ("jax", "flax", "dm-haiku", "equinox", "torch"):
         try:
             versions.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:

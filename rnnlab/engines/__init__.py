@@ -1,11 +1,10 @@
 """The engines: how a cell is executed over time. All give the same numbers."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from rnnlab.cell import Cell, SplitCell
 from rnnlab.engines import cudnn
 from rnnlab.engines.associative import Associative
+from rnnlab.engines.auto import auto
 from rnnlab.engines.chunked import Chunked
 from rnnlab.engines.cudnn import Cudnn
 from rnnlab.engines.deferred import Deferred
@@ -30,11 +29,6 @@ ENGINES: Mapping[str, type[Engine]] = {
 def here() -> Mapping[str, type[Engine]]:
     """Returns the engines that what JAX computes on can run, by name."""
     return {k: v for k, v in ENGINES.items() if v is not Cudnn or cudnn.available()}
-
-
-def auto(cell: Cell[Any]) -> Engine:
-    """Returns the fastest engine for training `cell`: `Deferred` where it can run."""
-    return Deferred() if isinstance(cell, SplitCell) else Scan()
 
 
 __all__ = [

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import jax
 
-from rnnlab.cell import Cell, Params
+from rnnlab.cell import Cell, LinearCell, Params
 from rnnlab.engines.engine import Carry, check, project
 
 
@@ -13,7 +13,8 @@ from rnnlab.engines.engine import Carry, check, project
 class Scan:
     """Runs any cell, under every transformation of JAX.
 
-    The input is projected for all steps in one product before the loop.
+    The input is projected for all steps in one product before the loop; of a
+    LinearCell, the outputs are read in one after it.
 
     Attributes:
         unroll: steps laid out in one turn of the loop; longer to compile.
@@ -35,9 +36,23 @@ class Scan:
         """Returns the last carry and y [T, B, H]; see `Engine`."""
         check(self, cell, params, carry, x)
         u = project(cell, params, carry, x)
+        if isinstance(cell, LinearCell):
+            return _linear(cell, params, carry, u, self.unroll)
         return jax.lax.scan(
             lambda carry, u_t: cell.step(params, carry, u_t),
             carry,
             u,
             unroll=self.unroll,
         )
+
+
+def _linear(cell: LinearCell, params: Params, h: Any, u: Any, unroll: int) -> Any:
+    """Returns the same; only h -> a h + b is in the loop, not what makes a, b and y."""
+
+    def step(h, coefficients):
+        a, b = coefficients
+        h = a * h + b
+        return h, h
+
+    last, h = jax.lax.scan(step, h, cell.coefficients(params, u), unroll=unroll)
+    return last, cell.readout(params, h, u)

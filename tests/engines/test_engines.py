@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.extend import core
 
-from rnnlab import engines
 from rnnlab.cell import SplitCell
-from rnnlab.cells import GRU, LSTM, Elman, GRUBefore, MinGRU
+from rnnlab.cells import LSTM, Elman, GRUBefore
 from rnnlab.engines import ENGINES, Chunked, Deferred, Loop, Remat, Scan
 
 SPLIT = [name for name in NAMES if isinstance(make(name), SplitCell)]
@@ -97,17 +96,6 @@ def test_engines_are_values(engine):
     first, second = ENGINES[engine](), ENGINES[engine]()
     assert first == second and hash(first) == hash(second)
     assert repr(first).startswith(type(first).__name__)
-
-
-def test_auto_defers_what_it_can():
-    wanted = {
-        Elman(H): Deferred(),
-        GRU(H): Deferred(),
-        LSTM(H): Deferred(),
-        GRUBefore(H): Scan(),
-        MinGRU(H): Scan(),
-    }
-    assert {cell: engines.auto(cell) for cell in wanted} == wanted
 
 
 @pytest.mark.parametrize("name", ["gru_before", "lstm"])

@@ -1,5 +1,6 @@
 """The benchmarks: equal work on each side, tables in their place."""
 
+import functools
 import math
 import sys
 
@@ -7,11 +8,13 @@ import jax
 import numpy as np
 import pytest
 
-from launch import bench, bench_lm, machine, peers_flax
+from launch import bench, bench_lm, machine, peers, turns
 from launch.bench import replace
+from launch.outcome import Outcome
 from rnnlab.errors import InputError
 
-peers_torch = pytest.importorskip("launch.peers_torch")
+pytest.importorskip("torch")
+LIBRARIES = peers.load("lm", "flax", "torch")
 
 SHAPE = bench_lm.Shape(batch=4, steps=5, features=8, vocab_size=11)
 
@@ -20,8 +23,8 @@ def sides():
     batches = bench_lm.stream(SHAPE)
     return {
         "rnnlab": bench_lm.ours(SHAPE, batches),
-        "flax": bench_lm.peer(peers_flax.trainer, SHAPE, batches),
-        "torch": bench_lm.peer(peers_torch.trainer, SHAPE, batches),
+        "flax": bench_lm.peer(LIBRARIES["flax"].trainer, SHAPE, batches),
+        "torch": bench_lm.peer(LIBRARIES["torch"].trainer, SHAPE, batches),
     }
 
 
@@ -38,11 +41,11 @@ def test_each_side_learns_what_there_is_to_learn(name):
 def test_sides_have_the_same_parameters():
     H, V, layers = SHAPE.features, SHAPE.vocab_size, bench_lm.LAYERS
     wanted = 2 * V * H + V + layers * (8 * H * H + 4 * H)
-    model = peers_flax.LanguageModel(V, H, layers)
+    model = LIBRARIES["flax"].LanguageModel(V, H, layers)
     tokens = np.zeros((1, 1), np.int32)
     params = model.init(jax.random.key(0), model.initial(1), tokens)
     assert sum(leaf.size for leaf in jax.tree.leaves(params)) == wanted
-    theirs = peers_torch.LanguageModel(V, H, layers).parameters()
+    theirs = LIBRARIES["torch"].LanguageModel(V, H, layers).parameters()
     # torch has a second bias in each layer
     assert sum(p.numel() for p in theirs) == wanted + layers * 4 * H
 
@@ -52,20 +55,27 @@ def test_operations_are_those_of_the_products():
     assert one.operations == 3 * 2 * (2 * (2 + 2) * 4 * 2 + 2 * 3)
 
 
-def test_in_turns_calls_each_side_as_often_as_asked():
+@pytest.mark.parametrize(("seconds", "turn"), [(0.5, "ab"), (3.0, "aaaabbbb")])
+def test_in_turns_calls_each_side_as_often_as_fills_its_time(
+    monkeypatch, seconds, turn
+):
     calls = []
-    sides = {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}
-    taken = bench_lm.in_turns(sides, repeats=3, seconds=1e-9)
-    assert {name: len(seconds) for name, seconds in taken.items()} == {"a": 3, "b": 3}
-    assert "".join(calls[-4:]) == "aabb"
+    monkeypatch.setattr(turns.time, "perf_counter", lambda: float(len(calls)))
+    sides = {name: functools.partial(calls.append, name) for name in "ab"}
+    taken = turns.in_turns(sides, repeats=3, seconds=seconds)
+    assert {name: list(numbers) for name, numbers in taken.items()} == {
+        "a": [1.0, 1.0, 1.0],
+        "b": [1.0, 1.0, 1.0],
+    }
+    assert "".join(calls) == "aaabbb" + 3 * turn
 
 
 def test_table_has_a_row_for_each_side_and_shape(monkeypatch):
     monkeypatch.setattr(bench_lm, "SECONDS", 1e-3)
     monkeypatch.setattr(machine, "product", lambda: lambda: None)
     monkeypatch.setattr(machine, "copy", lambda: lambda: None)
-    monkeypatch.setattr(peers_torch, "product", lambda: lambda: None)
-    rows = bench_lm.table(2, [SHAPE]).splitlines()[-3:]
+    monkeypatch.setattr(LIBRARIES["torch"], "product", lambda: lambda: None)
+    rows = bench_lm.measure(2, [SHAPE]).table.splitlines()[-3:]
     assert [row.split(" | ")[1] for row in rows] == ["rnnlab", "flax", "torch"]
     assert rows[0].split(" | ")[4] == "1.00"
 
@@ -83,9 +93,20 @@ def test_replace_needs_both_markers(text):
         replace(text, "lm", "new")
 
 
-def test_every_suite_has_a_table():
-    for module in bench.SUITES.values():
-        assert callable(pytest.importorskip(module).table)
+def test_write_replaces_the_table_and_the_suites_files(monkeypatch, tmp_path):
+    tables, other = tmp_path / "BENCHMARKS.md", tmp_path / "measured.json"
+    tables.write_text("<!-- bench:lm -->\nold\n<!-- /bench:lm -->")
+    monkeypatch.setattr(bench, "FILE", tables)
+    bench.write("lm", Outcome("new", {other: "[]"}))
+    assert tables.read_text() == "<!-- bench:lm -->\nnew\n<!-- /bench:lm -->"
+    assert other.read_text() == "[]"
+
+
+def test_every_suite_measures_and_has_a_place():
+    text = bench.FILE.read_text()
+    for suite, module in bench.SUITES.items():
+        assert callable(pytest.importorskip(module).measure)
+        assert replace(text, suite, "new") != text
 
 
 def test_description_names_commit_machine_and_versions():
@@ -96,7 +117,7 @@ def test_description_names_commit_machine_and_versions():
 
 def test_a_missing_peer_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "launch.peers_torch")
-    monkeypatch.delattr("launch.peers_torch")
+    monkeypatch.delitem(sys.modules, "launch.peers.torch")
+    monkeypatch.delattr("launch.peers.torch")
     with pytest.raises(InputError, match=r"needs the extra peers, but torch"):
-        bench_lm.table(1, [SHAPE])
+        bench_lm.measure(1, [SHAPE])

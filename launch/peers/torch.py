@@ -1,11 +1,42 @@
-"""The benchmark's language model in torch, as a user of torch writes it."""
+"""The benchmarks' layer and language model in torch, as its users write them."""
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
+
+
+def side(
+    cell: str, x: np.ndarray, w: np.ndarray
+) -> tuple[dict[str, torch.Tensor], Callable[[dict[str, torch.Tensor]], Any]]:
+    """Returns the layer's parameters, and what computes gradients.
+
+    Args:
+        cell: lstm or gru.
+        x: the input, [T, B, H].
+        w: the cotangent of the output, [T, B, H].
+
+    Returns:
+        The module's own parameters, by name, and a function that takes them and
+        returns the sum of y * w and its gradients by the parameters and by x.
+    """
+    features = x.shape[-1]
+    module = CELLS[cell](features, features)
+    inputs, weights = torch.from_numpy(x).requires_grad_(), torch.from_numpy(w)
+
+    def run(params):
+        for leaf in (inputs, *params.values()):
+            leaf.grad = None
+        loss = (module(inputs)[0] * weights).sum()
+        loss.backward()
+        return loss.detach(), ({k: p.grad for k, p in params.items()}, inputs.grad)
+
+    return dict(module.named_parameters()), run
 
 
 class LanguageModel(nn.Module):
