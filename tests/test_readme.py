@@ -53,8 +53,8 @@ def test_the_test_command_is_the_one_that_ci_runs():
 
 
 def test_the_examples_give_a_gradient_and_mind_lengths():
-    example, lengths, _ = blocks()
-    names = {"lengths": jnp.arange(32)}
+    example, lengths, wrapped, _ = blocks()
+    names = {"lengths": jnp.arange(32), "key": jax.random.key(0)}
     exec(example, names)
     exec(lengths, names)
     for row, length in enumerate(names["lengths"]):
@@ -63,6 +63,11 @@ def test_the_examples_give_a_gradient_and_mind_lengths():
     grads = names["grads"]
     assert grads["recurrent"].shape == (128, 512)
     assert all(float(jnp.abs(leaf).max()) > 0 for leaf in jax.tree.leaves(grads))
+    training, evaluation = wrapped.rsplit("carry, y = run", 1)
+    exec(training, names)
+    noisy = names["y"]
+    exec(f"carry, y = run{evaluation}", names)
+    assert not np.allclose(noisy, names["y"])
 
 
 def test_the_added_cell_runs_on_both_engines():
