@@ -9,6 +9,7 @@ from rnnlab.engines.chunked import Chunked
 from rnnlab.engines.deferred import Deferred
 from rnnlab.engines.engine import Engine
 from rnnlab.engines.loop import Loop
+from rnnlab.engines.newton import Newton
 from rnnlab.engines.remat import Remat
 from rnnlab.engines.scan import Scan
 from rnnlab.engines.unrolled import Unrolled
@@ -18,6 +19,7 @@ ENGINES: Mapping[str, type[Engine]] = {
     "chunked": Chunked,
     "deferred": Deferred,
     "loop": Loop,
+    "newton": Newton,
     "remat": Remat,
     "scan": Scan,
     "unrolled": Unrolled,
@@ -36,6 +38,7 @@ __all__ = [
     "Deferred",
     "Engine",
     "Loop",
+    "Newton",
     "Remat",
     "Scan",
     "Unrolled",
