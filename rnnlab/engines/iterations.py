@@ -44,15 +44,15 @@ class Iterations:
         r: jax.Array,
         unit: jax.Array | float,
     ) -> tuple[jax.Array, Report]:
-        """Returns x [T, *batch, N] with nothing missing, or else `otherwise()`.
+        """Returns x [T, *batch, N] with next to nothing missing, and the report.
 
         Args:
-            missing: what x lacks, r: after `x + r`, one more step is as it should be.
+            missing: of x, r: what a step from the state before has more than x.
             correction: of x, r and the size of r, what to add to x.
-            otherwise: a way that always leads there.
+            otherwise: gives x where too much is missing after the last iteration.
             x: the first guess.
-            r: what it lacks.
-            unit: a step's r is measured by the largest number in its x, or by this.
+            r: what it misses.
+            unit: r is measured by the largest number in its state, or by this if more.
         """
         limit = len(x) if self.limit is None else min(self.limit, len(x))
         tolerance = self.tolerance or 8 * float(jnp.finfo(x.dtype).eps)

@@ -38,23 +38,24 @@ METHODS = ("deer", "quasi", "elk")
 class Newton:
     """Runs any cell in parallel over time, under every transformation of JAX.
 
-    For many steps, few units and a cell that forgets: the number of iterations is then
-    small and does not grow with T. A chaotic cell takes about T of them. What is not
-    solved in the `iterations` allowed is computed by a scan; under `vmap` that scan
-    always runs, since both branches do.
+    For long sequences and few units on hardware with much to spare. Where the cell
+    forgets, the iterations are few and do not grow with T; a chaotic one takes up to T.
+    What is not solved in the `iterations` allowed is computed by a scan. Under `vmap`
+    that scan always runs, since both branches do.
 
     With N numbers in the carry of a row (an LSTM has two a unit), the methods are:
 
-    - `deer`, the true J: few iterations, of memory T B N^2 and work T B N^3.
-    - `quasi`, the diagonal of J, by N derivatives of all steps in turn: memory T B N.
-      More iterations, the more the larger the rest of J is.
-    - `elk`, the diagonal in a trust region (Levenberg-Marquardt): corrections pay
-      `damping` times the residual, or times 1 if that is less, for their size. Meant
-      for a trajectory where `quasi` overshoots. The first states are not exact then,
-      and T iterations need not suffice.
+    - `deer`, the true J: the fewest iterations. It holds four to six times T B N^2
+      numbers, and each iteration does work of about 4 T B N^3.
+    - `quasi`, the diagonal of J, from N derivatives of all steps in turn: T B N numbers
+      a few times. The larger the rest of J, the more iterations.
+    - `elk`, the same in a trust region (Levenberg-Marquardt): corrections pay for their
+      size, `damping` times the residual or 1. Meant for trajectories where `quasi`
+      overshoots. No first states are exact, and T iterations need not suffice.
 
-    Derivatives are exact with each, of any order and mode: they solve the same
-    recurrence at the states found, by the same J, with the same limit and way out.
+    Derivatives are exact with each, in both modes and of any order. They solve the
+    linear recurrence at the states found, by the same method, tolerance and limit, and
+    otherwise by a scan too.
 
     Attributes:
         method: `deer`, `quasi` or `elk`.
