@@ -10,6 +10,7 @@ from rnnlab.engines.cudnn import Cudnn
 from rnnlab.engines.deferred import Deferred
 from rnnlab.engines.engine import Engine
 from rnnlab.engines.loop import Loop
+from rnnlab.engines.newton import Newton
 from rnnlab.engines.remat import Remat
 from rnnlab.engines.scan import Scan
 from rnnlab.engines.unrolled import Unrolled
@@ -20,6 +21,7 @@ ENGINES: Mapping[str, type[Engine]] = {
     "cudnn": Cudnn,
     "deferred": Deferred,
     "loop": Loop,
+    "newton": Newton,
     "remat": Remat,
     "scan": Scan,
     "unrolled": Unrolled,
@@ -39,6 +41,7 @@ __all__ = [
     "Deferred",
     "Engine",
     "Loop",
+    "Newton",
     "Remat",
     "Scan",
     "Unrolled",
