@@ -24,6 +24,7 @@ SUITES: Mapping[str, str] = {
     "engines": "launch.bench_engines",
     "layers": "launch.bench_layers",
     "lm": "launch.bench_lm",
+    "newton": "launch.bench_newton",
     "startup": "launch.bench_startup",
 }
 

@@ -1,6 +1,7 @@
 """Wrappers: each equals its definition, a step at a time, and costs no engine."""
 
 import functools
+import pickle
 
 import jax
 import jax.numpy as jnp
@@ -148,6 +149,7 @@ def test_keeps_the_structure_and_is_a_value(name, wrapper):
         assert isinstance(cell, kind) == isinstance(make(name), kind)
     other = WRAPPERS[wrapper](make(name, H + 1))
     assert cell == again != other and hash(cell) == hash(again)
+    assert pickle.loads(pickle.dumps(cell)) == cell
 
 
 @pytest.mark.parametrize("wrapper", ["recurrent_dropout", "state_dropout", "zoneout"])
