@@ -77,7 +77,7 @@ def check(
             return cell.step(params, carry, cell.project(params, x))[0]
 
         try:
-            with jax.numpy_dtype_promotion("strict"):
+            with jax.numpy_dtype_promotion(_promotion((params, carry, x))):
                 wanted = jax.eval_shape(one, params, carry, at(x, 0))
         except jax.dtypes.TypePromotionError as error:
             raise ValueError(
@@ -203,6 +203,22 @@ def _describe(tree: Any) -> str:
 
 def _shapes(tree: Any) -> list[tuple[int, ...]]:
     return [leaf.shape for leaf in jax.tree.leaves(tree)]
+
+
+def _promotion(tree: Any) -> Any:
+    """Returns how strictly dtypes are watched: real numbers may become complex ones.
+
+    JAX's strict mode refuses that too, and so is for real numbers, and for complex
+    ones beside real ones of another precision.
+    """
+    kinds = [kind for kind in _dtypes(tree) if kind != jnp.bool]  # marks have none
+    if not any(jnp.issubdtype(kind, jnp.complexfloating) for kind in kinds):
+        return "strict"
+    parts = {
+        jnp.finfo(kind).dtype if jnp.issubdtype(kind, jnp.inexact) else kind
+        for kind in kinds
+    }
+    return "standard" if len(parts) == 1 else "strict"
 
 
 def _kinds(tree: Any) -> str:
