@@ -23,7 +23,7 @@ PAIRS = [
     for name in NAMES
     if engine != "cudnn"  # takes no marks, see engines/test_cudnn.py
     and isinstance(make(name), ENGINES[engine].runs)
-    and (engine != "newton" or name in ("gru_before", "lru", "lstm"))  # slow to compile
+    and (engine != "newton" or name in ("gru_before", "lru"))  # slow to compile
 ]
 MARKS = np.array([  # a row of the batch a line: s begins anew, . does not count
     "-s-s--",

@@ -24,6 +24,7 @@ from rnnlab.wrappers import (
 )
 
 T, B = 6, 4
+STEPS = 3  # of what is laid out step by step, to compile less
 KEY = jax.random.key(0)
 ENGINES = {
     "conv_lstm": Deferred(),
@@ -96,8 +97,8 @@ def test_equals_its_definition_step_by_step(wrapper, name):
     wrapped = WRAPPERS[wrapper](cell)
 
     def by_hand(params, carry, x):
-        marks, outputs = with_noise(wrapped, KEY, carry, x, T).marks, []
-        for t in range(T):
+        marks, outputs = with_noise(wrapped, KEY, carry, x, STEPS).marks, []
+        for t in range(STEPS):
             carry, y = DEFINITIONS[wrapper](
                 cell, params, carry, cell.project(params, x[t]), leaves_of(marks, t)
             )
@@ -105,7 +106,7 @@ def test_equals_its_definition_step_by_step(wrapper, name):
         return carry, jnp.stack(outputs)
 
     with jax.enable_x64(True):
-        inputs, weights = cast(draw(name, T, (B,)), "float64")
+        inputs, weights = cast(draw(name, STEPS, (B,)), "float64")
         on_engine = functools.partial(run, ENGINES[name], wrapped, key=KEY)
         actual, wanted = (
             jax.jit(functools.partial(grads, runs))(inputs, weights)
