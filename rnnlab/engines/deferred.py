@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.interpreters import partial_eval as pe
 
 from rnnlab.cell import Cell, Params, SplitCell
 from rnnlab.engines.engine import (
@@ -167,7 +168,7 @@ def _add(tree, other):
 def _reads(cell, params, carry, u):
     """Returns what `update` and `seen` need of params, and whether `seen` does a thing.
 
-    The leaves of params that they read, by their number. The others get no cotangent
+    The leaves of params that they use, by their number. The others get no cotangent
     from them, and none is carried through the loop: for an LSTM that would be zeros of
     the size of all weights, added at each step.
     """
@@ -178,12 +179,9 @@ def _reads(cell, params, carry, u):
         cell.recur, params, jax.eval_shape(cell.seen, params, carry, u_0)
     )
     update = jax.make_jaxpr(cell.update)(params, carry, u_0, r).jaxpr
-    parts = {
-        i: leaf
-        for jaxpr in (seen, update)
-        for i, leaf in enumerate(leaves)
-        if any(jaxpr.invars[i] in equation.invars for equation in jaxpr.eqns)
-    }
+    # Used, not named: a cast of all params reads them, and most of it comes to nothing.
+    used = [pe.dce_jaxpr(jaxpr, True)[1] for jaxpr in (seen, update)]
+    parts = {i: leaf for i, leaf in enumerate(leaves) if used[0][i] or used[1][i]}
     held = seen.invars[len(leaves) : len(leaves) + len(seen.outvars)]
     return parts, seen.outvars != held
 

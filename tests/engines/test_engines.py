@@ -14,6 +14,7 @@ from jax.extend import core
 from rnnlab.cell import SplitCell
 from rnnlab.cells import LSTM, Elman, GRUBefore
 from rnnlab.engines import ENGINES, Chunked, Deferred, Loop, Remat, Scan
+from rnnlab.wrappers import mixed
 
 SPLIT = [name for name in NAMES if isinstance(make(name), SplitCell)]
 PAIRS = [
@@ -234,11 +235,14 @@ def scans(jaxpr):
             yield from scans(sub)
 
 
-def weight_gradients_in_the_backward_loop(engine, name):
+def weight_gradients_in_the_backward_loop(engine, name, wrapper=lambda cell: cell):
     """Counts what the reverse loop carries or stacks of the recurrent shape."""
     inputs, weights = cast(draw(name, 7, (2,)), "float32")
+    if wrapper is mixed:
+        inputs = (cast(inputs[0], "bfloat16"), *inputs[1:])
     recurrent = inputs[0]["recurrent"].shape
-    differentiate = functools.partial(grads, functools.partial(engine, make(name)))
+    cell = wrapper(make(name))
+    differentiate = functools.partial(grads, functools.partial(engine, cell))
     jaxpr = jax.make_jaxpr(differentiate)(inputs, weights)
     reverse = [p["jaxpr"].jaxpr for p in scans(jaxpr.jaxpr) if p["reverse"]]
     assert len(reverse) == 1
@@ -250,6 +254,11 @@ def weight_gradients_in_the_backward_loop(engine, name):
 def test_deferred_takes_the_weight_gradient_out_of_the_loop(name):
     assert weight_gradients_in_the_backward_loop(Deferred(), name) == 0
     assert weight_gradients_in_the_backward_loop(Scan(), name) == 1
+
+
+@pytest.mark.parametrize("name", SPLIT)
+def test_casting_narrow_weights_puts_no_gradient_into_the_loop(name):
+    assert weight_gradients_in_the_backward_loop(Deferred(), name, mixed) == 0
 
 
 def zeros(*shape, dtype=jnp.float32):
