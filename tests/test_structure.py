@@ -18,6 +18,7 @@ MODULES = {
 LAYERS = [
     "cell",
     "initializers",
+    "activations",
     "weights",
     "cells",
     "wrappers",
@@ -53,7 +54,12 @@ def inner():
 
 def test_the_tree_is_read():
     assert {"rnnlab.cell", "rnnlab.cells.lstm", "rnnlab.nn.losses"} <= MODULES.keys()
-    assert layers("rnnlab.cells.lstm") == {"initializers", "cell", "cells"}
+    assert layers("rnnlab.cells.lstm") == {
+        "activations",
+        "initializers",
+        "cell",
+        "cells",
+    }
 
 
 @pytest.mark.parametrize("module", inner())

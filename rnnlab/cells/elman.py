@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 
 from rnnlab import initializers
+from rnnlab.activations import tanh
 from rnnlab.cell import Params, SplitCell
 from rnnlab.cells import checks
 
-ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
+ACTIVATIONS = {"tanh": tanh, "relu": jax.nn.relu}
 
 
 @dataclasses.dataclass(frozen=True)

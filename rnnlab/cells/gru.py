@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from rnnlab import initializers
+from rnnlab.activations import sigmoid, tanh
 from rnnlab.cell import Cell, Params, SplitCell
 from rnnlab.cells import checks
 
@@ -56,8 +57,8 @@ class GRU(SplitCell[jax.Array]):
         """Returns h twice: as the carry and as the output."""
         u_r, u_z, u_n = jnp.split(u, 3, axis=-1)
         r_r, r_z, r_n = jnp.split(r, 3, axis=-1)
-        reset, z = jax.nn.sigmoid(u_r + r_r), jax.nn.sigmoid(u_z + r_z)
-        n = jnp.tanh(u_n + reset * (r_n + params["recurrent_bias"]))
+        reset, z = sigmoid(u_r + r_r), sigmoid(u_z + r_z)
+        n = tanh(u_n + reset * (r_n + params["recurrent_bias"]))
         h = n + z * (carry - n)
         return h, h
 
@@ -102,7 +103,7 @@ class GRUBefore(Cell[jax.Array]):
         gates, candidate = jnp.split(params["recurrent"], [2 * self.features], axis=-1)
         u_r, u_z, u_n = jnp.split(u, 3, axis=-1)
         r_r, r_z = jnp.split(carry @ gates, 2, axis=-1)
-        reset, z = jax.nn.sigmoid(u_r + r_r), jax.nn.sigmoid(u_z + r_z)
-        n = jnp.tanh(u_n + (reset * carry) @ candidate)
+        reset, z = sigmoid(u_r + r_r), sigmoid(u_z + r_z)
+        n = tanh(u_n + (reset * carry) @ candidate)
         h = n + z * (carry - n)
         return h, h

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from rnnlab.activations import sigmoid, tanh
 from rnnlab.cell import Params, SplitCell
 from rnnlab.cells.lstm import LSTM, LSTMCarry
 
@@ -64,9 +65,9 @@ class LayerNormLSTM(SplitCell[LSTMCarry]):
         """Returns the new memory and output; the output is also y."""
         gates = u + params["recurrent_scale"] * norm(r)
         i, f, g, o = jnp.split(gates, 4, axis=-1)
-        i, f, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jax.nn.sigmoid(o)
-        c = f * carry.c + i * jnp.tanh(g)
-        h = o * jnp.tanh(params["memory_scale"] * norm(c) + params["memory_bias"])
+        i, f, o = sigmoid(i), sigmoid(f), sigmoid(o)
+        c = f * carry.c + i * tanh(g)
+        h = o * tanh(params["memory_scale"] * norm(c) + params["memory_bias"])
         return LSTMCarry(c, h), h
 
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from rnnlab import initializers
+from rnnlab.activations import sigmoid, tanh
 from rnnlab.cell import Params, SplitCell
 from rnnlab.cells import checks
 
@@ -69,7 +70,7 @@ class LSTM(SplitCell[LSTMCarry]):
     def update(self, params, carry, u, r):
         """Returns the new memory and output; the output is also y."""
         i, f, g, o = jnp.split(u + r, 4, axis=-1)
-        i, f, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jax.nn.sigmoid(o)
-        c = f * carry.c + i * jnp.tanh(g)
-        h = o * jnp.tanh(c)
+        i, f, o = sigmoid(i), sigmoid(f), sigmoid(o)
+        c = f * carry.c + i * tanh(g)
+        h = o * tanh(c)
         return LSTMCarry(c, h), h

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from rnnlab.activations import sigmoid, tanh
 from rnnlab.cell import Params, SplitCell
 from rnnlab.cells.lstm import LSTM, LSTMCarry
 
@@ -60,7 +61,7 @@ class PeepholeLSTM(SplitCell[LSTMCarry]):
         """Returns the new memory and output; the output is also y."""
         p_i, p_f, p_o = params["peephole"]
         i, f, g, o = jnp.split(u + r, 4, axis=-1)
-        i, f = jax.nn.sigmoid(i + p_i * carry.c), jax.nn.sigmoid(f + p_f * carry.c)
-        c = f * carry.c + i * jnp.tanh(g)
-        h = jax.nn.sigmoid(o + p_o * c) * jnp.tanh(c)
+        i, f = sigmoid(i + p_i * carry.c), sigmoid(f + p_f * carry.c)
+        c = f * carry.c + i * tanh(g)
+        h = sigmoid(o + p_o * c) * tanh(c)
         return LSTMCarry(c, h), h

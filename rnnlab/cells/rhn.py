@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from rnnlab import initializers
+from rnnlab.activations import sigmoid, tanh
 from rnnlab.cell import Cell, Params
 from rnnlab.cells import checks
 
@@ -63,5 +64,5 @@ class RHN(Cell[jax.Array]):
         for layer in range(self.depth):
             own = u if layer == 0 else params["bias"][layer]
             n, t = jnp.split(s @ params["recurrent"][layer] + own, 2, axis=-1)
-            s = s + jax.nn.sigmoid(t) * (jnp.tanh(n) - s)
+            s = s + sigmoid(t) * (tanh(n) - s)
         return s, s

@@ -25,6 +25,7 @@ from jax import lax
 from jax.interpreters import partial_eval as pe
 
 from rnnlab.cell import Cell, Params, SplitCell
+from rnnlab.engines import columns
 from rnnlab.engines.engine import (
     Carry,
     batch_axes,
@@ -64,9 +65,12 @@ def _run(cell, params, carry, u, marks):
 
     `marks` holds the leaves of u that have no derivative, such as masks.
     """
+    recur = columns.recur(cell, params, carry)
 
-    def step(carry, u_t):
-        return cell.step(params, carry, _together(*u_t))
+    def step(carry, inputs):
+        u_t = _together(*inputs)
+        r = recur(cell.seen(params, carry, u_t))
+        return cell.update(params, carry, u_t, r)
 
     return lax.scan(step, carry, (u, marks))
 
@@ -78,6 +82,7 @@ def _forward(cell, params, carry, u, marks):
     none of `seen` where it changes nothing.
     """
     parts, changes = _reads(cell, params, carry, _together(u, marks))
+    recur = columns.recur(cell, params, carry)
 
     def step(carry, inputs):
         u_t, marks_t = inputs
@@ -92,7 +97,7 @@ def _forward(cell, params, carry, u, marks):
         seen, pull_seen = carry, None
         if changes:
             seen, pull_seen = jax.vjp(look, parts, carry, u_t)
-        r = cell.recur(params, seen)
+        r = recur(seen)
         (after, y), pull_update = jax.vjp(update, parts, carry, u_t, r)
         return after, (y, Once.of((seen, pull_seen, pull_update)))
 
@@ -104,14 +109,14 @@ def _backward(cell, residuals, cotangents):
     """Returns the cotangents of params, the first carry and u; marks have none."""
     params, parts, saved = residuals
     d_last, d_y = cotangents
+    pull_recur = columns.pull_recur(cell, params, d_last)
 
     def step(d, inputs):
         d_after, d_parts = d
         saved_t, d_y_t = inputs
         seen, pull_seen, pull_update = saved_t.tree()
         d_parts_t, d_carry, d_u, d_r = pull_update((d_after, d_y_t))
-        _, pull_recur = jax.vjp(lambda seen: cell.recur(params, seen), seen)
-        (d_seen,) = pull_recur(d_r)
+        d_seen = pull_recur(seen, d_r)
         if pull_seen is None:
             d_carry = _add(d_carry, d_seen)
         else:
@@ -127,6 +132,8 @@ def _backward(cell, residuals, cotangents):
     seen, _, _ = saved.tree()
     if batch_axes(cell, d_last) and not spread((seen, d_r)):
         seen, d_r = merge((seen, d_r))
+    if columns.pays(cell, params, d_last):
+        seen = columns.upright(seen)
     _, pullback = jax.vjp(lambda params: cell.recur(params, seen), params)
     (d_params,) = pullback(d_r)
     leaves = jax.tree.leaves(d_params)
