@@ -83,7 +83,7 @@ def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
         f" parameters and the input; float32, time first, from a carry of zeros,"
         f" the cotangent of y given. Medians and quartiles of {repeats} turns."
         f" haiku's GRU has the reset gate before the product and so two products"
-        f" a step; the others, rnnlab's too, have one.",
+        f" a step; the others, rnnlab's too, have one. nnx's has no bias in that gate.",
         "",
         f"The floor is all matrix products of forward and backward at the rate of a"
         f" product of 2048 x 2048. {yardsticks.describe()}",
