@@ -45,6 +45,15 @@ class Cell(abc.ABC, Generic[Carry]):
         """Returns the carry that a sequence starts from: `initial`, unless learned."""
         return self.initial(batch, dtype)
 
+    def prepare(self, params: Params) -> Params:
+        """Returns what the steps use of the parameters, made once before them.
+
+        For most cells, the parameters; where a matrix of the step is a function of
+        what is trained, that matrix. Engines call it; the methods below take what it
+        returns.
+        """
+        return params
+
     @abc.abstractmethod
     def project(self, params: Params, x: jax.Array) -> Any:
         """Returns all that `x` gives without the carry: [..., I] -> [..., G]."""

@@ -5,12 +5,25 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+from equations import EQUATIONS
+from sizes import GRID, H, I
 
 from rnnlab.cells import CELLS, GRID_CELLS
 
-I, H = 3, 5  # noqa: E741
-GRID = (2, 3)
-NAMES = sorted(CELLS | GRID_CELLS)
+ALL = sorted(CELLS | GRID_CELLS)
+NAMES = [  # one of each structure and shape: for tables over engines and wrappers
+    "conv_lstm",
+    "elman",
+    "elman_relu",
+    "gru",
+    "gru_before",
+    "layer_norm_lstm",
+    "lru",
+    "lstm",
+    "mingru",
+    "peephole_lstm",
+    "rhn",
+]
 
 
 def make(name, features=H):
@@ -44,14 +57,62 @@ def draw(name, steps, batch, seed=0, sizes=(I, H)):
     def both(key):
         params, carry = cell.init(key, in_features), cell.initial(batch)
         x = jnp.zeros(shape_of_x(name, steps, batch, in_features))
-        u = cell.project(params, x[0])
-        return (params, carry, x), cell.step(params, carry, u)
+        own = cell.prepare(params)
+        return (params, carry, x), cell.step(own, carry, cell.project(own, x[0]))
 
     with jax.enable_x64(False):  # the shapes of the default dtypes
         inputs, (carry, y) = jax.eval_shape(both, jax.random.key(0))
     y = jax.ShapeDtypeStruct((steps, *y.shape), y.dtype)
     drawn = jax.tree.map(lambda s: normal(s) * 0.7, inputs)
     return drawn, jax.tree.map(normal, (carry, y))
+
+
+@functools.lru_cache
+def draw_near_start(name, steps, rows, seed=0):
+    """Returns (params, carry, x) and weights, in double precision, of one batch axis.
+
+    Parameters are the initial ones, each moved a little, so that none is zero and all
+    keep to their constraints; the carry is that after three steps on other input.
+    """
+    rng = np.random.default_rng(seed)
+    cell = make(name)
+    params = jax.tree.map(
+        lambda a: np.asarray(a, np.float64) + 0.2 * rng.normal(size=a.shape),
+        cell.init(jax.random.key(0), I),
+    )
+
+    def sequence(steps):
+        shape = shape_of_x(name, steps, (rows,))
+        return INPUTS.get(name, normal)(rng, shape)
+
+    zeros = jax.eval_shape(lambda: cell.initial((rows,)))
+    carry = jax.tree.map(
+        lambda a: np.zeros(a.shape, np.complex128 if _complex(a) else np.float64), zeros
+    )
+    for t in range(3):
+        x_t = jax.tree.map(lambda a, t=t: a[t], sequence(3))
+        carry, y = EQUATIONS[name](params, carry, x_t)
+    carry = jax.tree.map(
+        np.asarray,
+        jax.tree.unflatten(jax.tree.structure(zeros), jax.tree.leaves(carry)),
+    )
+    weights = jax.tree.map(
+        lambda a: rng.normal(size=a.shape) * (1 + 1j if _complex(a) else 1),
+        (carry, np.zeros((steps, *y.shape))),
+    )
+    return (params, carry, sequence(steps)), weights
+
+
+def normal(rng, shape):
+    """Returns what most cells take."""
+    return rng.normal(size=shape)
+
+
+INPUTS = {}  # cells that take more than an array: (rng, shape of x) -> the input
+
+
+def _complex(a):
+    return jnp.issubdtype(a.dtype, jnp.complexfloating)
 
 
 def cast(tree, dtype):

@@ -11,11 +11,12 @@ from typing import Any
 
 from rnnlab.cell import Cell
 from rnnlab.cells.conv_lstm import ConvLSTM
+from rnnlab.cells.dense import LSTMCarry
 from rnnlab.cells.elman import Elman
 from rnnlab.cells.gru import GRU, GRUBefore
 from rnnlab.cells.layer_norm import LayerNormLSTM
 from rnnlab.cells.lru import LRU
-from rnnlab.cells.lstm import LSTM, LSTMCarry
+from rnnlab.cells.lstm import LSTM
 from rnnlab.cells.mingru import MinGRU
 from rnnlab.cells.peephole import PeepholeLSTM
 from rnnlab.cells.rhn import RHN

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from rnnlab import initializers
 from rnnlab.cell import Params, SplitCell
 from rnnlab.cells import checks
-from rnnlab.cells.lstm import LSTM, LSTMCarry
+from rnnlab.cells.dense import LSTMCarry
+from rnnlab.cells.lstm import LSTM
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,19 +1,18 @@
 """Gated recurrent units, with the reset gate after or before the product."""
 
 import dataclasses
-from typing import Any
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from rnnlab import initializers
 from rnnlab.activations import sigmoid, tanh
-from rnnlab.cell import Cell, Params, SplitCell
-from rnnlab.cells import checks
+from rnnlab.cell import Params
+from rnnlab.cells.dense import Dense, DenseSplit
 
 
 @dataclasses.dataclass(frozen=True)
-class GRU(SplitCell[jax.Array]):
+class GRU(DenseSplit):
     """The reset gate scales the recurrent product: one product a step.
 
     r, z = sigmoid(W x_t + b + R h_{t-1})
@@ -31,27 +30,12 @@ class GRU(SplitCell[jax.Array]):
         https://arxiv.org/abs/1406.1078 (version 1 has the reset gate here)
     """
 
-    features: int
-
-    def __post_init__(self):
-        checks.positive(self, "features")
+    gates: ClassVar[int] = 3
 
     def init(self, key: jax.Array, in_features: int) -> Params:
         """Returns kernel [I, 3H], recurrent [H, 3H], bias [3H], recurrent_bias [H]."""
-        params = initializers.gates(key, in_features, self.features, count=3)
+        params = super().init(key, in_features)
         return params | {"recurrent_bias": jnp.zeros(self.features)}
-
-    def initial(self, batch: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
-        """Returns zeros, [*batch, H]."""
-        return jnp.zeros((*batch, self.features), dtype)
-
-    def project(self, params: Params, x: jax.Array) -> jax.Array:
-        """Returns W x + b, [..., 3H]."""
-        return x @ params["kernel"] + params["bias"]
-
-    def recur(self, params: Params, carry: jax.Array) -> jax.Array:
-        """Returns R h, [..., 3H]."""
-        return carry @ params["recurrent"]
 
     def update(self, params, carry, u, r):
         """Returns h twice: as the carry and as the output."""
@@ -64,7 +48,7 @@ class GRU(SplitCell[jax.Array]):
 
 
 @dataclasses.dataclass(frozen=True)
-class GRUBefore(Cell[jax.Array]):
+class GRUBefore(Dense):
     """The reset gate scales the state before the product, as published.
 
     r, z = sigmoid(W x_t + b + R h_{t-1})
@@ -81,22 +65,7 @@ class GRUBefore(Cell[jax.Array]):
         https://arxiv.org/abs/1406.1078
     """
 
-    features: int
-
-    def __post_init__(self):
-        checks.positive(self, "features")
-
-    def init(self, key: jax.Array, in_features: int) -> Params:
-        """Returns kernel [I, 3H], recurrent [H, 3H], bias [3H]."""
-        return initializers.gates(key, in_features, self.features, count=3)
-
-    def initial(self, batch: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
-        """Returns zeros, [*batch, H]."""
-        return jnp.zeros((*batch, self.features), dtype)
-
-    def project(self, params: Params, x: jax.Array) -> jax.Array:
-        """Returns W x + b, [..., 3H]."""
-        return x @ params["kernel"] + params["bias"]
+    gates: ClassVar[int] = 3
 
     def step(self, params, carry, u):
         """Returns h twice: as the carry and as the output."""

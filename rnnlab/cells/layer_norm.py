@@ -1,20 +1,19 @@
 """A long short-term memory with layer normalisation."""
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from rnnlab.activations import sigmoid, tanh
-from rnnlab.cell import Params, SplitCell
-from rnnlab.cells.lstm import LSTM, LSTMCarry
+from rnnlab.cell import Params
+from rnnlab.cells.dense import DenseMemory, LSTMCarry
 
 EPSILON = 1e-5  # added to a variance
 
 
 @dataclasses.dataclass(frozen=True)
-class LayerNormLSTM(SplitCell[LSTMCarry]):
+class LayerNormLSTM(DenseMemory):
     """An LSTM that normalises both products over all gates, and the memory it shows.
 
     i, f, g, o = split(s_W * norm(W x_t) + s_R * norm(R h_{t-1}) + b)
@@ -31,35 +30,18 @@ class LayerNormLSTM(SplitCell[LSTMCarry]):
         Ba, Kiros, Hinton, Layer normalization, 2016, https://arxiv.org/abs/1607.06450
     """
 
-    features: int
-    forget_bias: float = 1.0
-
-    def __post_init__(self):
-        self._plain()
-
-    def _plain(self) -> LSTM:
-        return LSTM(self.features, self.forget_bias)
-
     def init(self, key: jax.Array, in_features: int) -> Params:
         """Returns those of `LSTM`, scales of both products [4H], of the memory [H]."""
-        return self._plain().init(key, in_features) | {
+        return super().init(key, in_features) | {
             "kernel_scale": jnp.ones(4 * self.features),
             "recurrent_scale": jnp.ones(4 * self.features),
             "memory_scale": jnp.ones(self.features),
             "memory_bias": jnp.zeros(self.features),
         }
 
-    def initial(self, batch: tuple[int, ...], dtype: Any = jnp.float32) -> LSTMCarry:
-        """Returns zeros for `c` and `h`, [*batch, H] each."""
-        return self._plain().initial(batch, dtype)
-
     def project(self, params: Params, x: jax.Array) -> jax.Array:
         """Returns s_W * norm(W x) + b, [..., 4H]."""
         return params["kernel_scale"] * norm(x @ params["kernel"]) + params["bias"]
-
-    def recur(self, params: Params, carry: LSTMCarry) -> jax.Array:
-        """Returns R h, [..., 4H]."""
-        return self._plain().recur(params, carry)
 
     def update(self, params, carry, u, r):
         """Returns the new memory and output; the output is also y."""

@@ -1,18 +1,17 @@
 """A long short-term memory whose gates see the memory."""
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from rnnlab.activations import sigmoid, tanh
-from rnnlab.cell import Params, SplitCell
-from rnnlab.cells.lstm import LSTM, LSTMCarry
+from rnnlab.cell import Params
+from rnnlab.cells.dense import DenseMemory, LSTMCarry
 
 
 @dataclasses.dataclass(frozen=True)
-class PeepholeLSTM(SplitCell[LSTMCarry]):
+class PeepholeLSTM(DenseMemory):
     """An LSTM with a weight from each memory to each of its own gates.
 
     i, f = sigmoid(W x_t + b + R h_{t-1} + p * c_{t-1});  g as in `LSTM`
@@ -31,31 +30,10 @@ class PeepholeLSTM(SplitCell[LSTMCarry]):
         https://arxiv.org/abs/1308.0850
     """
 
-    features: int
-    forget_bias: float = 1.0
-
-    def __post_init__(self):
-        self._plain()
-
-    def _plain(self) -> LSTM:
-        return LSTM(self.features, self.forget_bias)
-
     def init(self, key: jax.Array, in_features: int) -> Params:
         """Returns those of `LSTM` and peephole [3, H], zeros: for i, f, o."""
-        params = self._plain().init(key, in_features)
+        params = super().init(key, in_features)
         return params | {"peephole": jnp.zeros((3, self.features))}
-
-    def initial(self, batch: tuple[int, ...], dtype: Any = jnp.float32) -> LSTMCarry:
-        """Returns zeros for `c` and `h`, [*batch, H] each."""
-        return self._plain().initial(batch, dtype)
-
-    def project(self, params: Params, x: jax.Array) -> jax.Array:
-        """Returns W x + b, [..., 4H]."""
-        return self._plain().project(params, x)
-
-    def recur(self, params: Params, carry: LSTMCarry) -> jax.Array:
-        """Returns R h, [..., 4H]."""
-        return self._plain().recur(params, carry)
 
     def update(self, params, carry, u, r):
         """Returns the new memory and output; the output is also y."""

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from rnnlab.cell import Cell, LinearCell, Params
-from rnnlab.engines.engine import Carry, check, project
+from rnnlab.engines.engine import Carry, project, ready
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Associative:
         Raises:
             TypeError: the cell is not a LinearCell.
         """
-        check(self, cell, params, carry, x)
+        params = ready(self, cell, params, carry, x)
         return _run(cell, params, carry, project(cell, params, carry, x))
 
 

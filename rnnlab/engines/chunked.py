@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from rnnlab.cell import Cell, LinearCell, Params
 from rnnlab.engines.associative import states
-from rnnlab.engines.engine import Carry, by_chunk, check, project
+from rnnlab.engines.engine import Carry, by_chunk, project, ready
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Chunked:
         Raises:
             TypeError: the cell is not a LinearCell.
         """
-        check(self, cell, params, carry, x)
+        params = ready(self, cell, params, carry, x)
         return _run(cell, params, carry, project(cell, params, carry, x), self.chunk)
 
 

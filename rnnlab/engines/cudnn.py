@@ -27,7 +27,7 @@ from jax.extend import backend
 
 from rnnlab.cell import Cell, Params
 from rnnlab.cells.lstm import LSTM, LSTMCarry
-from rnnlab.engines.engine import Carry, check, reverse_only
+from rnnlab.engines.engine import Carry, ready, reverse_only
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Cudnn:
                 f"Cudnn() needs params, carry and x in float32, got"
                 f" {', '.join(sorted(dtypes))}; cast them, or use Deferred()."
             )
-        check(self, cell, *inputs)
+        ready(self, cell, *inputs)
         reverse_only(self, *inputs)
         if not available():
             raise RuntimeError(

@@ -29,9 +29,9 @@ from rnnlab.engines import columns
 from rnnlab.engines.engine import (
     Carry,
     batch_axes,
-    check,
     merge,
     project,
+    ready,
     reverse_only,
     spread,
 )
@@ -53,7 +53,7 @@ class Deferred:
             TypeError: the cell is not a SplitCell, or it is called within forward-mode
                 differentiation.
         """
-        check(self, cell, params, carry, x)
+        params = ready(self, cell, params, carry, x)
         reverse_only(self, params, carry, x)
         u = project(cell, params, carry, x)
         return _run(cell, params, carry, *_apart(u, _has_derivative))

@@ -44,13 +44,14 @@ class Engine(Protocol):
         ...
 
 
-def check(
+def ready(
     engine: Engine, cell: Cell[Carry], params: Params, carry: Carry, x: Any
-) -> None:
-    """Raises unless the engine runs the cell, and `carry` and a step of `x` fit it.
+) -> Params:
+    """Returns what the steps use of the parameters, where all fits; raises otherwise.
 
-    Done on shapes alone, while tracing: a mismatch inside a compiled loop would be
-    reported in terms of the loop.
+    That the engine runs the cell, and that `carry` and a step of `x` fit it, is seen
+    in shapes alone, while tracing: a mismatch inside a compiled loop would be reported
+    in terms of the loop.
     """
     if not isinstance(cell, engine.runs):
         raise TypeError(
@@ -74,7 +75,8 @@ def check(
     if _shapes(wanted) == _shapes(carry):
 
         def one(params, carry, x):
-            return cell.step(params, carry, cell.project(params, x))[0]
+            own = cell.prepare(params)
+            return cell.step(own, carry, cell.project(own, x))[0]
 
         try:
             with jax.numpy_dtype_promotion(_promotion((params, carry, x))):
@@ -100,6 +102,7 @@ def check(
             f"{cell} turns a carry of {_describe(carry)} into {_describe(wanted)};"
             f" give the carry the dtype that a step returns, or cast params and x."
         )
+    return cell.prepare(params)
 
 
 def reverse_only(engine: Engine, *trees: Any) -> None:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from rnnlab.cell import Cell, Params
-from rnnlab.engines.engine import Carry, at, check, shape_of
+from rnnlab.engines.engine import Carry, at, ready, shape_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Loop:
         self, cell: Cell[Carry], params: Params, carry: Carry, x: Any
     ) -> tuple[Carry, Any]:
         """Returns the last carry and y [T, B, H]; see `Engine`."""
-        check(self, cell, params, carry, x)
+        params = ready(self, cell, params, carry, x)
         outputs = []
         for t in range(shape_of(x)[0]):
             u_t = cell.project(params, at(x, t))

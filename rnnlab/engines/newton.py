@@ -25,7 +25,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from rnnlab.cell import Cell, Params
-from rnnlab.engines.engine import Carry, check, project
+from rnnlab.engines.engine import Carry, project, ready
 from rnnlab.engines.implicit import attach
 from rnnlab.engines.iterations import Iterations, Report
 from rnnlab.engines.recurrences import damped, later, solved
@@ -120,7 +120,7 @@ class Newton:
         Raises:
             TypeError: the carry holds numbers that have no derivative.
         """
-        check(self, cell, params, carry, x)
+        params = ready(self, cell, params, carry, x)
         u = project(cell, params, carry, x)
         rows = Rows.of(cell, carry)
         start = rows.flat(carry)

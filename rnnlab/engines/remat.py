@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import jax
 
 from rnnlab.cell import Cell, Params
-from rnnlab.engines.engine import Carry, by_chunk, check, project, shape_of
+from rnnlab.engines.engine import Carry, by_chunk, project, ready, shape_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Remat:
         self, cell: Cell[Carry], params: Params, carry: Carry, x: Any
     ) -> tuple[Carry, Any]:
         """Returns the last carry and y [T, B, H]; see `Engine`."""
-        check(self, cell, params, carry, x)
+        params = ready(self, cell, params, carry, x)
 
         @jax.checkpoint
         def run(carry, x):

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import jax
 
 from rnnlab.cell import Cell, LinearCell, Params
-from rnnlab.engines.engine import Carry, check, project
+from rnnlab.engines.engine import Carry, project, ready
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Scan:
         self, cell: Cell[Carry], params: Params, carry: Carry, x: Any
     ) -> tuple[Carry, Any]:
         """Returns the last carry and y [T, B, H]; see `Engine`."""
-        check(self, cell, params, carry, x)
+        params = ready(self, cell, params, carry, x)
         u = project(cell, params, carry, x)
         if isinstance(cell, LinearCell):
             return _linear(cell, params, carry, u, self.unroll)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from rnnlab.cell import Cell, Params
-from rnnlab.engines.engine import Carry, at, check, project, shape_of
+from rnnlab.engines.engine import Carry, at, project, ready, shape_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Unrolled:
         self, cell: Cell[Carry], params: Params, carry: Carry, x: Any
     ) -> tuple[Carry, Any]:
         """Returns the last carry and y [T, B, H]; see `Engine`."""
-        check(self, cell, params, carry, x)
+        params = ready(self, cell, params, carry, x)
         u = project(cell, params, carry, x)
         outputs = []
         for t in range(shape_of(x)[0]):

@@ -22,6 +22,10 @@ class LearnedStart(Rule):
         """Returns the cell's parameters."""
         return params["cell"]
 
+    def prepare(self, cell: Any, params: Params) -> Params:
+        """Returns the parameters with those of the cell prepared."""
+        return {**params, "cell": cell.prepare(params["cell"])}
+
     def start(self, cell: Any, params: Params, batch: Any, dtype: Any) -> Any:
         """Returns the learned carry for each row."""
         like = jax.eval_shape(lambda: cell.initial(batch, dtype))

@@ -44,6 +44,10 @@ class Mixed(Wrapper):
         """Returns the cell's own, in the dtype of `carry` unless another is given."""
         return self.cell.start(params, batch, dtype or self.carry)
 
+    def prepare(self, params: Params) -> Params:
+        """Returns the cell's own, in the dtype that the parameters have."""
+        return self.cell.prepare(params)
+
     def project(self, params: Params, x: Any) -> Any:
         """Returns the cell's own of x, in the dtype of `compute`."""
         return self.cell.project(*cast((params, x), self.compute))

@@ -31,7 +31,7 @@ class Rule:
     """What a wrapper changes of a cell: as it stands here, nothing.
 
     A rule is a frozen dataclass of its knobs. `marks` are those of one step, except in
-    `clean`; `params` are those of the cell inside, except in `own` and `start`.
+    `clean`; `params` are those of the cell inside, except in `own`, `prepare`, `start`.
 
     Attributes:
         nothing: the marks of an input that comes without.
@@ -48,6 +48,10 @@ class Rule:
     def own(self, params: Params) -> Params:
         """Returns the parameters of the cell inside."""
         return params
+
+    def prepare(self, cell: Any, params: Params) -> Params:
+        """Returns the parameters with those of the cell inside prepared."""
+        return cell.prepare(params)
 
     def start(self, cell: Any, params: Params, batch: Any, dtype: Any) -> Any:
         """Returns the carry that a sequence starts from."""
@@ -120,6 +124,10 @@ class Wrapped(Wrapper):
     def start(self, params: Params, batch: Any, dtype: Any = jnp.float32) -> Any:
         """Returns the carry that a sequence starts from."""
         return self.rule.start(self.cell, params, batch, dtype)
+
+    def prepare(self, params: Params) -> Params:
+        """Returns what the steps use of the parameters."""
+        return self.rule.prepare(self.cell, params)
 
     def project(self, params: Params, x: Any) -> Marked:
         """Returns the cell's own projection, and the marks."""
