@@ -2,7 +2,7 @@
 
 The structure decides which engines can run a cell. Every engine runs a `Cell` or
 says which one does; a `SplitCell` takes its weight gradients out of the time loop;
-a `LinearCell` can run in parallel over time.
+a `LinearCell` can run in parallel over time, a `PositiveCell` in log space too.
 
 Axes, named once for the whole project:
 
@@ -106,3 +106,16 @@ class LinearCell(Cell[jax.Array]):
         a, b = self.coefficients(params, u)
         h = a * carry + b
         return h, self.readout(params, h, u)
+
+
+class PositiveCell(LinearCell):
+    """A LinearCell whose a_t and b_t are positive, and known by their logarithms."""
+
+    @abc.abstractmethod
+    def log_coefficients(self, params: Params, u: Any) -> tuple[jax.Array, jax.Array]:
+        """Returns log a and log b, each [..., H], from the projected input."""
+
+    def coefficients(self, params: Params, u: Any) -> tuple[jax.Array, jax.Array]:
+        """Returns `a` and `b`, each [..., H]."""
+        log_a, log_b = self.log_coefficients(params, u)
+        return jnp.exp(log_a), jnp.exp(log_b)

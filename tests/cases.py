@@ -8,20 +8,17 @@ import numpy as np
 from equations import EQUATIONS
 from sizes import GRID, H, I
 
-from rnnlab.cells import CELLS, GRID_CELLS
+from rnnlab.cells import CELLS, GRID_CELLS, OBSERVED_CELLS, Observed
 
-ALL = sorted(CELLS | GRID_CELLS)
+ALL = sorted(CELLS | GRID_CELLS | OBSERVED_CELLS)
 NAMES = [  # one of each structure and shape: for tables over engines and wrappers
     "conv_lstm",
     "elman",
-    "elman_relu",
     "gru",
-    "gru_before",
     "layer_norm_lstm",
     "lru",
     "lstm",
     "mingru",
-    "peephole_lstm",
     "rhn",
 ]
 
@@ -30,6 +27,8 @@ def make(name, features=H):
     """Returns the cell of that name."""
     if name in GRID_CELLS:
         return GRID_CELLS[name](features, size=GRID)
+    if name in OBSERVED_CELLS:
+        return OBSERVED_CELLS[name](features, inputs=I)
     return CELLS[name](features)
 
 
@@ -108,7 +107,13 @@ def normal(rng, shape):
     return rng.normal(size=shape)
 
 
-INPUTS = {}  # cells that take more than an array: (rng, shape of x) -> the input
+def observed(rng, shape):
+    """Returns numbers, half of them not seen, and gaps."""
+    seen = (rng.random(shape) < 0.5).astype(np.float64)
+    return Observed(rng.normal(size=shape), seen, rng.uniform(0.1, 2, shape))
+
+
+INPUTS = {"gru_d": observed}  # cells that take more than an array
 
 
 def _complex(a):

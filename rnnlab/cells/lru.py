@@ -1,31 +1,23 @@
 """A linear recurrence with complex eigenvalues inside the unit circle."""
 
 import dataclasses
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from rnnlab.cell import LinearCell, Params
-from rnnlab.cells import checks
-
-
-class LRUInput(NamedTuple):
-    """What a step takes of its input: B x, complex, and D x, real; [..., H] each."""
-
-    state: jax.Array
-    skip: jax.Array
+from rnnlab.cell import Params
+from rnnlab.cells.linear import Diagonal, DiagonalInput
+from rnnlab.cells.precision import wide
 
 
 @dataclasses.dataclass(frozen=True)
-class LRU(LinearCell):
+class LRU(Diagonal):
     """Linear recurrent unit: a complex state, diagonal in its recurrence.
 
     lambda = exp(-exp(nu) + i exp(theta));  gamma = sqrt(1 - |lambda|^2) at the start
     h_t = lambda * h_{t-1} + exp(log gamma) * (B x_t);  y_t = Re(C h_t) + D x_t
 
-    The real parts stand before the imaginary ones, in the columns of `kernel` (B) and
-    in the rows of `readout` (C, the imaginary ones with the sign turned).
+    `kernel` is B and `readout` is C, laid out as `Diagonal` says.
 
     Attributes:
         features: H, the number of complex units, and of outputs.
@@ -38,13 +30,12 @@ class LRU(LinearCell):
         2023, https://arxiv.org/abs/2303.06349
     """
 
-    features: int
     smallest: float = 0.0
     largest: float = 1.0
     angle: float = 2 * jnp.pi
 
     def __post_init__(self):
-        checks.positive(self, "features")
+        super().__post_init__()
         if not 0 <= self.smallest < self.largest <= 1:
             raise ValueError(
                 f"LRU needs 0 <= smallest < largest <= 1, got smallest="
@@ -79,32 +70,18 @@ class LRU(LinearCell):
             "skip": jax.random.normal(d, (in_features, units)) / jnp.sqrt(in_features),
         }
 
-    def initial(self, batch: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
-        """Returns zeros, [*batch, H], complex: of double precision for float64."""
-        wide = jnp.finfo(dtype).bits == 64
-        kind = jnp.complex128 if wide else jnp.complex64
-        return jnp.zeros((*batch, self.features), kind)
-
-    def project(self, params: Params, x: jax.Array) -> LRUInput:
+    def project(self, params: Params, x: jax.Array) -> DiagonalInput:
         """Returns gamma B x and D x, [..., H] each."""
         scale = jnp.exp(params["log_gamma"])
         real, imaginary = jnp.split(x @ params["kernel"], 2, axis=-1)
-        state = jax.lax.complex(_wide(scale * real), _wide(scale * imaginary))
-        return LRUInput(state, x @ params["skip"])
+        state = jax.lax.complex(wide(scale * real), wide(scale * imaginary))
+        return DiagonalInput(state, x @ params["skip"])
 
-    def coefficients(self, params: Params, u: LRUInput) -> tuple[jax.Array, jax.Array]:
+    def coefficients(
+        self, params: Params, u: DiagonalInput
+    ) -> tuple[jax.Array, jax.Array]:
         """Returns lambda for each row, and gamma B x, [..., H] each."""
-        nu, theta = _wide(params["nu"]), _wide(params["theta"])
+        nu, theta = wide(params["nu"]), wide(params["theta"])
         modulus, angle = jnp.exp(-jnp.exp(nu)), jnp.exp(theta)
         a = jax.lax.complex(modulus * jnp.cos(angle), modulus * jnp.sin(angle))
         return jnp.broadcast_to(a, u.state.shape), u.state
-
-    def readout(self, params: Params, h: jax.Array, u: LRUInput) -> jax.Array:
-        """Returns Re(C h) + D x, [..., H]."""
-        parts = jnp.concatenate([h.real, h.imag], axis=-1).astype(u.skip.dtype)
-        return parts @ params["readout"] + u.skip
-
-
-def _wide(a):
-    """Returns `a` in a precision that complex numbers have."""
-    return a.astype(jnp.float32) if jnp.finfo(a.dtype).bits < 32 else a

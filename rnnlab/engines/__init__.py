@@ -9,6 +9,7 @@ from rnnlab.engines.chunked import Chunked
 from rnnlab.engines.cudnn import Cudnn
 from rnnlab.engines.deferred import Deferred
 from rnnlab.engines.engine import Engine
+from rnnlab.engines.log_space import LogSpace
 from rnnlab.engines.loop import Loop
 from rnnlab.engines.newton import Newton
 from rnnlab.engines.remat import Remat
@@ -20,6 +21,7 @@ ENGINES: Mapping[str, type[Engine]] = {
     "chunked": Chunked,
     "cudnn": Cudnn,
     "deferred": Deferred,
+    "log_space": LogSpace,
     "loop": Loop,
     "newton": Newton,
     "remat": Remat,
@@ -40,6 +42,7 @@ __all__ = [
     "Cudnn",
     "Deferred",
     "Engine",
+    "LogSpace",
     "Loop",
     "Newton",
     "Remat",

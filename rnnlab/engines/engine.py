@@ -87,6 +87,11 @@ def ready(
                 f" {_kinds(params)}, a carry of {_kinds(carry)}, x of {_kinds(x)}; cast"
                 f" them to one dtype, or wrap the cell in mixed(cell, compute, carry)."
             ) from error
+        except KeyError as error:
+            raise ValueError(
+                f"{cell} needs params with {error}, got {_names(params)}; draw them"
+                f" with cell.init(key, {shape[-1]})."
+            ) from error
         except TypeError as error:  # JAX's, on shapes that no operation takes
             raise ValueError(
                 f"{cell} with these params takes no step on x of shape {shape}"
@@ -222,6 +227,11 @@ def _promotion(tree: Any) -> Any:
         for kind in kinds
     }
     return "standard" if len(parts) == 1 else "strict"
+
+
+def _names(params: Params) -> str:
+    """Returns what the params hold, by name."""
+    return ", ".join(sorted(params)) if isinstance(params, dict) else str(type(params))
 
 
 def _kinds(tree: Any) -> str:

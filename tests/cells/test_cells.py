@@ -14,14 +14,16 @@ import pytest
 from cases import ALL, H, I, cast, draw_near_start, grads, make, weighed
 from equations import EQUATIONS, PARAMETERS
 
-from rnnlab.cell import LinearCell, SplitCell
+from rnnlab.cell import LinearCell, PositiveCell, SplitCell
 from rnnlab.cells import LSTM
-from rnnlab.engines import Associative, Chunked, Deferred, Scan
+from rnnlab.engines import Associative, Chunked, Deferred, LogSpace, Scan
 
 T, B = 7, 2
-TOLERANCE = {"float64": 1e-10, "float32": 2e-5}
-BY_BATCH = ()  # cells whose rows see each other
-STEEP = ()  # cells whose gradient is by design not that of their value
+TOLERANCE = {"float64": 1e-10, "float32": 2e-5, "bfloat16": 0.1}
+BY_BATCH = ("batch_norm_lstm",)  # cells whose rows see each other
+# Cells whose gradient, by design, is not that of the value; one whose norm of two rows
+# is too steep for a difference. Their own tests look after both.
+OTHER = ("echo_state", "gru_d", "hm_lstm", "batch_norm_lstm")
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -106,7 +108,7 @@ def test_two_halves_equal_the_equation_of_the_whole(name):
     near(together, transcribed(name, *inputs), 10 * TOLERANCE["float64"])
 
 
-@pytest.mark.parametrize("name", sorted(set(ALL) - {*STEEP}))
+@pytest.mark.parametrize("name", sorted(set(ALL) - {*OTHER}))
 def test_gradient_equals_finite_differences(name):
     inputs, weights = drawn(name)
     params, carry, x = half(inputs)
@@ -141,7 +143,12 @@ def test_a_row_knows_nothing_of_the_others(name):
     near(y[:, 1], wanted_y[:, 1], 1e-12)
 
 
-ENGINES = {Deferred(): SplitCell, Associative(): LinearCell, Chunked(3): LinearCell}
+ENGINES = {
+    Deferred(): SplitCell,
+    Associative(): LinearCell,
+    Chunked(3): LinearCell,
+    LogSpace(): PositiveCell,
+}
 
 
 @pytest.mark.parametrize(
@@ -159,22 +166,13 @@ def test_engines_agree(name, engine):
     near(run(name, half(inputs), weights, engine=engine), whole(name), 1e-10)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", ALL)
-def test_single_precision_is_kept_and_near(name):
-    inputs, weights = drawn(name)
-    single = run(name, half(inputs), weights, "float32")
-    wanted = dtypes((cast(half(inputs), "float32"), cast(weights, "float32")))
-    assert dtypes(single) == wanted
-    near(single[1], whole(name)[1], TOLERANCE["float32"])
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_half_precision_is_kept(name):
-    inputs, _ = drawn(name)
-    inputs = cast(half(inputs), "bfloat16")
+def test_the_dtype_is_kept(name, dtype):
+    inputs = cast(half(drawn(name)[0]), dtype)
     outcome = jax.jit(functools.partial(Scan(), make(name)))(*inputs)
-    assert dtypes(outcome) == (dtypes(inputs[1]), jnp.bfloat16)
-    near(outcome, transcribed(name, *jax.tree.map(double, inputs)), 0.1)
+    assert dtypes(outcome) == (dtypes(inputs[1]), dtype)
+    near(outcome, transcribed(name, *jax.tree.map(double, inputs)), TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -24,13 +24,10 @@ PAIRS = [
     if engine not in ("loop", "cudnn")  # cudnn: float32 on a GPU, see test_cudnn.py
     and isinstance(make(name), ENGINES[engine].runs)
 ]
-SEQUENCES = [(1, (3,), "float32"), (7, (), "float64"), (7, (2, 3), "float64")]
-TABLE = [
-    (*pair, *sequence)
-    for pair in PAIRS
-    for sequence in SEQUENCES
-    if pair[0] != "newton" or sequence == SEQUENCES[2]  # the others: slow to compile
-]
+ROWS, GRIDS, ALONE = (7, (3,), "float32"), (7, (2, 3), "float64"), (7, (), "float64")
+TABLE = [(*pair, *GRIDS) for pair in PAIRS]
+TABLE += [(*pair, *ROWS) for pair in PAIRS if pair[0] != "newton"]  # slow to compile
+TABLE += [(*pair, *ALONE) for pair in PAIRS if pair[0] in ("deferred", "scan")]
 TOLERANCE = {"float64": 1e-10, "float32": 5e-6}
 
 
@@ -274,11 +271,13 @@ MISFITS = {
     ),
     "one array": (zeros(2, H), X, ["LSTMCarry(c=", "got ShapeDtypeStruct"]),
     "nothing": ((), X, ["LSTMCarry(c=", "got ()"]),
-    "other rows": (LSTM(H).initial((4,)), X, ["(7, 2, 3)", "got", "(4, 5)"]),
-    "other units": (LSTM(H + 1).initial((2,)), X, ["LSTM(features=5", "(2, 6)"]),
-    "no row": (LSTM(H).initial(()), X, ["(7, 2, 3)", "(5,)"]),
-    "rows for more axes": (LSTM(H).initial((3,)), zeros(7, 3, 3, I), ["(3, 5)"]),
-    "more axes": (LSTM(H).initial((2, 2)), X, ["(7, 2, 3)", "(2, 2, 5)"]),
+    "other rows": (LSTM(H).initial((4,)), X, ["(7, 2, 3)", "got", f"(4, {H})"]),
+    "other units": (
+        LSTM(H + 1).initial((2,)), X, [f"LSTM(features={H}", f"(2, {H + 1})"]
+    ),
+    "no row": (LSTM(H).initial(()), X, ["(7, 2, 3)", f"({H},)"]),
+    "rows for more axes": (LSTM(H).initial((3,)), zeros(7, 3, 3, I), [f"(3, {H})"]),
+    "more axes": (LSTM(H).initial((2, 2)), X, ["(7, 2, 3)", f"(2, 2, {H})"]),
     "less precise": (
         LSTM(H).initial((2,), jnp.bfloat16), X, ["bfloat16", "float32", "dtype"]
     ),
@@ -295,3 +294,9 @@ def test_what_does_not_fit_is_named(engine, misfit):
         ENGINES[engine]()(cell, params, carry, x)
     for part in parts:
         assert part in str(error.value)
+
+
+def test_params_of_another_cell_are_named():
+    carry, params = LSTM(H).initial((2,)), {"nu": zeros(H), "theta": zeros(H)}
+    with pytest.raises(ValueError, match=r"LSTM.*'kernel'.*nu, theta.*init\(key, 3\)"):
+        Scan()(LSTM(H), params, carry, X)

@@ -19,14 +19,15 @@ import pytest
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from rnnlab.cell import LinearCell
+from rnnlab.cell import LinearCell, PositiveCell
 from rnnlab.cells import CELLS
 from rnnlab.engines import ENGINES, Loop
 
 T, B, I, H = 3, 16, 3, 5  # noqa: E741
 DEVICES = 8
+LINEAR = {LinearCell: "mingru", PositiveCell: "positive_mingru"}
 CELL = {  # cudnn: needs a GPU
-    engine: "mingru" if kind.runs is LinearCell else "lstm"
+    engine: LINEAR.get(kind.runs, "lstm")
     for engine, kind in ENGINES.items()
     if engine != "cudnn"
 }

@@ -3,8 +3,8 @@
 `PARAMETERS` counts what the paper's formula counts, for I inputs and H units.
 """
 
-from equations import basic
+from equations import basic, classic, dynamic, parallel, structured
 
-FAMILIES = (basic,)
+FAMILIES = (basic, classic, dynamic, parallel, structured)
 EQUATIONS = {k: v for family in FAMILIES for k, v in family.EQUATIONS.items()}
 PARAMETERS = {k: v for family in FAMILIES for k, v in family.PARAMETERS.items()}

@@ -1,0 +1,115 @@
+"""A cell's row in the catalogue: what the code says of it and what is measured."""
+
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from launch.bench_engines import call
+from launch.bench_layers import gradients
+from launch.solve import TOYS, TRAINING, solve
+from launch.turns import in_turns
+from rnnlab.cell import Cell
+from rnnlab.engines import Engine, Scan
+from rnnlab.engines.auto import auto, structure
+
+UNITS = 256  # and as many inputs, for what is counted and timed
+STEPS, ROWS = 35, 20
+SECONDS = 0.1  # what each side gets of a turn
+
+LEGEND = f"""\
+- *structure*: `split` (one product with the carry, then arithmetic) trains on
+  `Deferred`; `linear` runs on `Associative` and `Chunked` too; every cell runs on the
+  other engines.
+- *parameters*: with {UNITS} inputs and {UNITS} units.
+- *tokens/s*: forward and backward of one layer of {UNITS} units, {ROWS} rows of {STEPS}
+  steps, on the engine that `rnnlab.engines.auto` picks; *of Scan*: how many times as
+  fast that is as on `Scan()`.
+- *parity*: the share of wrong answers to "an odd number of ones so far?" over
+  {TOYS["parity"].steps} bits. *adding*: the squared error of the sum of two marked
+  numbers among {TOYS["adding"].steps}; 0.167 for the answer 1. One layer of
+  {TRAINING.features} units, {TRAINING.updates:,} batches of {TRAINING.rows}, Adam at
+  {TRAINING.rate}, one seed. Bold: below {TOYS["parity"].solved} and
+  {TOYS["adding"].solved}, solved."""
+HEAD = """\
+| cell | year | paper | structure | parameters | engine | tokens/s | of Scan | parity \
+| adding |
+|---|--:|---|---|--:|---|--:|--:|--:|--:|"""
+
+
+class Source(NamedTuple):
+    """Where a cell was published.
+
+    Attributes:
+        year: in four digits.
+        author: the first one's name.
+        link: to the paper.
+    """
+
+    year: str
+    author: str
+    link: str
+
+
+def row(name: str, make: Callable[[int], Cell[Any]], repeats: int) -> str:
+    """Returns the row of a cell, in Markdown."""
+    cell = make(UNITS)
+    source = published(cell)
+    shapes = jax.eval_shape(lambda key: cell.init(key, UNITS), jax.random.key(0))
+    count = sum(leaf.size for leaf in jax.tree.leaves(shapes))
+    engine = auto(cell, STEPS)
+    rate, ratio = speed(cell, engine, repeats)
+    errors = []
+    for toy in TOYS.values():
+        error = solve(make, toy)
+        errors.append(f"**{error:.3f}**" if error < toy.solved else f"{error:.3f}")
+    return (
+        f"| {name} | {source.year} | [{source.author}]({source.link})"
+        f" | {structure(cell)} | {count:,} | {type(engine).__name__} | {rate:,.0f}"
+        f" | {ratio:.2f} | {' | '.join(errors)} |"
+    )
+
+
+def speed(cell: Cell[Any], engine: Engine, repeats: int) -> tuple[float, float]:
+    """Returns tokens a second on the engine, and how many times Scan's that is."""
+    carry = cell.initial((ROWS,))
+    params = cell.init(jax.random.key(0), UNITS)
+    x = np.random.default_rng(0).standard_normal((STEPS, ROWS, UNITS), np.float32)
+    y = jax.eval_shape(lambda: Scan()(cell, params, carry, x)[1])
+    arguments = jax.device_put((params, x, np.ones(y.shape, np.float32)))
+    runs = {}
+    for each in (engine, Scan()):
+
+        def apply(params, x, each=each):
+            return each(cell, params, carry, x)[1]
+
+        step = gradients(apply).lower(*arguments).compile()
+        runs[each] = functools.partial(call, step, arguments)
+    taken = in_turns(runs, repeats, SECONDS)
+    rate = STEPS * ROWS / float(np.median(taken[engine]))
+    return rate, float(np.median(taken[Scan()] / taken[engine]))
+
+
+def published(cell: Cell[Any]) -> Source:
+    """Returns the first reference of a cell's docstring.
+
+    Raises:
+        ValueError: it has none with an author, a year and a link.
+    """
+    references = (inspect.getdoc(type(cell)) or "").partition("References:")[2]
+    found = re.match(
+        r"\s*([^,]+?),.*?\b((?:19|20)\d\d)\b.*?(https?://[^\s,;)]+)",
+        references,
+        re.DOTALL,
+    )
+    if found is None:
+        raise ValueError(
+            f"{type(cell).__name__} needs a reference in its docstring, as Author,"
+            f" title, year, link; write it under References."
+        )
+    author, year, link = found.groups()
+    return Source(year, " ".join(author.split()), link)
