@@ -19,16 +19,17 @@ UNITS, STEPS, ROWS = 64, 100, 8
 LIMIT = 6  # powers of ten that the colours tell apart, both ways
 
 
-def norms(make: Callable[[int], Cell[Any]]) -> np.ndarray:
+def norms(make: Callable[[int], Cell[Any]], scale: float = 1.0) -> np.ndarray:
     """Returns the norm of dL/dcarry at each lag, [T + 1], as multiples of that at 0.
 
     L is a random sum over the last carry, so that its gradient there has no special
-    direction; the mean over rows, for first parameters and normal input.
+    direction; the mean over rows, for first parameters and normal input of deviation
+    `scale`.
     """
     cell = make(UNITS)
     of_params, of_x, of_loss = jax.random.split(jax.random.key(0), 3)
     params = cell.prepare(cell.init(of_params, UNITS))
-    x = jax.random.normal(of_x, (STEPS, ROWS, UNITS))
+    x = scale * jax.random.normal(of_x, (STEPS, ROWS, UNITS))
     u = cell.project(params, x)
 
     def ahead(carry, u_t):

@@ -29,6 +29,8 @@ def make(name, features=H):
         return GRID_CELLS[name](features, size=GRID)
     if name in OBSERVED_CELLS:
         return OBSERVED_CELLS[name](features, inputs=I)
+    if name == "clockwork":  # H is no multiple of its four periods
+        return CELLS[name](features, periods=(1, 2, 4))
     return CELLS[name](features)
 
 

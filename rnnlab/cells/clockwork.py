@@ -40,7 +40,7 @@ class ClockworkRNN(Dense, SplitCell[Any]):
         Koutnik et al., A clockwork RNN, 2014, https://arxiv.org/abs/1402.3511
     """
 
-    periods: tuple[int, ...] = (1, 2, 4)
+    periods: tuple[int, ...] = (1, 2, 4, 8)
 
     def __post_init__(self):
         super().__post_init__()
@@ -49,7 +49,7 @@ class ClockworkRNN(Dense, SplitCell[Any]):
         if not whole or not all(isinstance(n, int) and n > 0 for n in periods):
             raise ValueError(
                 f"ClockworkRNN needs periods to be a tuple of positive ints, got"
-                f" {periods!r}; pass periods=(1, 2, 4), say."
+                f" {periods!r}; pass periods=(1, 2, 4, 8), say."
             )
         if any(slow % fast for fast, slow in itertools.pairwise(periods)):
             raise ValueError(

@@ -10,6 +10,7 @@ import pytest
 
 from rnnlab.cells import GRU, LSTM, Elman, LSTMCarry
 from rnnlab.engines import Scan
+from rnnlab.interop import flax
 
 T, B, I, H = 7, 2, 3, 5  # noqa: E741
 CASES = {
@@ -109,45 +110,12 @@ def test_torch(name):
         close(d_params["recurrent_bias"], peer.bias_hh_l0.grad[2 * H :])
 
 
-def simple_params(p):
-    return {
-        "i": {"kernel": p["kernel"], "bias": p["bias"]},
-        "h": {"kernel": p["recurrent"]},
-    }
-
-
-def lstm_params(p):
-    """flax: one matrix a gate, and the bias with the recurrent product."""
-    parts = {name: np.split(leaf, 4, -1) for name, leaf in p.items()}
-    found = {}
-    for k, gate in enumerate("ifgo"):
-        found[f"i{gate}"] = {"kernel": parts["kernel"][k]}
-        found[f"h{gate}"] = {
-            "kernel": parts["recurrent"][k],
-            "bias": parts["bias"][k],
-        }
-    return found
-
-
-def gru_params(p):
-    """flax: the bias with the input product, and one more inside the reset gate."""
-    found = {}
-    for k, gate in enumerate("rzn"):
-        kernel, recurrent, bias = (
-            np.split(p[part], 3, -1)[k] for part in ("kernel", "recurrent", "bias")
-        )
-        found[f"i{gate}"] = {"kernel": kernel, "bias": bias}
-        found[f"h{gate}"] = {"kernel": recurrent}
-    found["hn"]["bias"] = p["recurrent_bias"]
-    return found
-
-
 FLAX = {
-    "SimpleCell": ("elman", nn.SimpleCell(H), simple_params),
-    "SimpleCell relu": ("elman_relu", nn.SimpleCell(H, nn.relu), simple_params),
-    "LSTMCell": ("lstm", nn.LSTMCell(H), lstm_params),
-    "OptimizedLSTMCell": ("lstm", nn.OptimizedLSTMCell(H), lstm_params),
-    "GRUCell": ("gru", nn.GRUCell(H), gru_params),
+    "SimpleCell": ("elman", nn.SimpleCell(H), flax.to_linen_simple),
+    "SimpleCell relu": ("elman_relu", nn.SimpleCell(H, nn.relu), flax.to_linen_simple),
+    "LSTMCell": ("lstm", nn.LSTMCell(H), flax.to_linen_lstm),
+    "OptimizedLSTMCell": ("lstm", nn.OptimizedLSTMCell(H), flax.to_linen_lstm),
+    "GRUCell": ("gru", nn.GRUCell(H), flax.to_linen_gru),
 }
 
 

@@ -10,6 +10,7 @@ import pytest
 from launch import bench_layers, machine, peers
 from rnnlab.cells import CELLS
 from rnnlab.engines import Scan
+from rnnlab.interop import flax
 
 for library in ("equinox", "haiku", "torch"):
     pytest.importorskip(library)
@@ -30,31 +31,12 @@ def drawn(cell):
     return {k: np.asarray(0 * p if "bias" in k else p) for k, p in params.items()}
 
 
-def split(p, count):
-    """Returns each array by gate."""
-    return {name: np.split(leaf, count, -1) for name, leaf in p.items()}
-
-
 def flax_lstm(p):
-    parts = split(p, 4)
-    found = {}
-    for k, gate in enumerate("ifgo"):
-        found[f"i{gate}"] = {"kernel": parts["kernel"][k]}
-        found[f"h{gate}"] = {
-            "kernel": parts["recurrent"][k],
-            "bias": parts["bias"][k],
-        }
-    return {"params": {"cell": found}}
+    return {"params": {"cell": flax.to_linen_lstm(p)}}
 
 
 def flax_gru(p):
-    parts = split({k: p[k] for k in ("kernel", "recurrent", "bias")}, 3)
-    found = {}
-    for k, gate in enumerate("rzn"):
-        found[f"i{gate}"] = {"kernel": parts["kernel"][k], "bias": parts["bias"][k]}
-        found[f"h{gate}"] = {"kernel": parts["recurrent"][k]}
-    found["hn"]["bias"] = p["recurrent_bias"]
-    return {"params": {"cell": found}}
+    return {"params": {"cell": flax.to_linen_gru(p)}}
 
 
 def nnx_lstm(p):
