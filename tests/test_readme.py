@@ -9,6 +9,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from rnnlab import initializers
 from rnnlab.cell import SplitCell
@@ -53,7 +54,7 @@ def test_the_test_command_is_the_one_that_ci_runs():
 
 
 def test_the_examples_give_a_gradient_and_mind_lengths():
-    example, lengths, wrapped, _ = blocks()
+    example, lengths, wrapped, *_ = blocks()
     names = {"lengths": jnp.arange(32), "key": jax.random.key(0)}
     exec(example, names)
     exec(lengths, names)
@@ -68,6 +69,21 @@ def test_the_examples_give_a_gradient_and_mind_lengths():
     noisy = names["y"]
     exec(f"carry, y = run{evaluation}", names)
     assert not np.allclose(noisy, names["y"])
+
+
+def test_the_parameters_of_torch_are_taken():
+    torch = pytest.importorskip("torch")
+    *_, interop, _ = blocks()
+    names = {"module": torch.nn.LSTM(3, 4, num_layers=2)}
+    exec(interop, names)
+    assert {k: v.shape for k, v in names["params"].items()} == {
+        "kernel": (3, 16),
+        "recurrent": (4, 16),
+        "bias": (16,),
+    }
+    np.testing.assert_array_equal(
+        names["params"]["kernel"], names["module"].weight_ih_l0.detach().numpy().T
+    )
 
 
 def test_the_added_cell_runs_on_both_engines():

@@ -26,7 +26,7 @@ LAYERS = [
     "sequences",
     "nn",
 ]  # each sees those before
-HELPERS = {"errors", "files", "options"}  # import nothing of rnnlab but each other
+HELPERS = {"errors", "files", "interop", "options", "windows"}  # import only each other
 TASKLESS = {"training", "data"}  # know no model
 
 

@@ -102,7 +102,7 @@ def test_a_variant_carries_gates_where_it_needs_them():
 
 
 def test_modules_of_a_clockwork_change_at_their_steps_alone():
-    cell = ClockworkRNN(H)
+    cell = ClockworkRNN(H, periods=(1, 2, 4))
     carry, y = run(cell, cell.init(KEY, I), cell.initial(()), normal(T, I))
     moved = np.diff(y, axis=0, prepend=np.zeros((1, H))) != 0
     for t in range(T):
@@ -113,7 +113,7 @@ def test_modules_of_a_clockwork_change_at_their_steps_alone():
 
 
 def test_slow_modules_of_a_clockwork_do_not_see_fast_ones():
-    cell = ClockworkRNN(H)
+    cell = ClockworkRNN(H, periods=(1, 2, 4))
     own = cell.prepare(cell.init(KEY, I))
     seen = jax.jacobian(lambda h: cell.recur(own, cell.initial(())._replace(h=h)))
     module = np.arange(H) // 2

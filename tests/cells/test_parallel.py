@@ -9,17 +9,14 @@ import pytest
 from cases import cast, grads
 from sizes import H, I
 
-from rnnlab.cell import LinearCell, PositiveCell
 from rnnlab.cells.mlstm import MLSTM
-from rnnlab.cells.positive import PositiveMinGRU, PositiveMinLSTM
+from rnnlab.cells.positive import PositiveMinLSTM
 from rnnlab.cells.qrnn import QRNN
 from rnnlab.cells.rg_lru import RGLRU
 from rnnlab.cells.s5 import S5, hippo_frequencies
 from rnnlab.cells.slstm import SLSTM
-from rnnlab.cells.sru import SRU, LinearSRU
-from rnnlab.engines import Associative, LogSpace, Scan
-from rnnlab.windows import windows
-from rnnlab.wrappers import zoneout
+from rnnlab.cells.sru import SRU
+from rnnlab.engines import Scan
 
 
 def near(actual, desired, rtol, atol=0.0):
@@ -52,53 +49,6 @@ def slopes(engine, cell, inputs):
         return sum(jnp.sum(jnp.sin(leaf)) for leaf in leaves)
 
     return jax.grad(loss)(inputs)
-
-
-POSITIVE = [PositiveMinGRU(H), PositiveMinLSTM(H)]
-
-
-@pytest.mark.parametrize("shift", [-6.0, 8.0])  # a near 1, b small; and a near 0
-@pytest.mark.parametrize("cell", POSITIVE, ids=str)
-def test_log_space_agrees_with_a_loop_over_4096_steps(cell, shift):
-    params, carry, x = drawn(cell, 4096)
-    gate = np.r_[shift * np.ones(H), np.zeros(len(params["bias"]) - H)]
-    if isinstance(cell, PositiveMinLSTM):
-        gate = -gate  # the first block is f, not z
-    inputs = cast((params | {"bias": params["bias"] + gate}, carry, x), "float32")
-    near(run(LogSpace(), cell, inputs), run(Scan(), cell, inputs), 1e-4, 1e-6)
-
-
-@pytest.mark.parametrize("cell", POSITIVE, ids=str)
-def test_log_space_has_the_gradients_of_a_loop(cell):
-    with jax.enable_x64(True):
-        for sign in (-1.0, 0.0):  # nothing asks for a logarithm of the carry
-            params, carry, x = drawn(cell, 5)
-            inputs = cast((params, sign * np.abs(carry), x), "float64")
-            near(
-                slopes(LogSpace(), cell, inputs),
-                slopes(Scan(), cell, inputs),
-                1e-10,
-                1e-12,
-            )
-
-
-@pytest.mark.parametrize("cell", POSITIVE, ids=str)
-def test_positive_cells_stay_positive_and_finite_under_great_gates(cell):
-    params, _, x = drawn(cell, 5)
-    great = cast((params, np.zeros((2, H)), 100 * x), "float32")
-    _, y = run(LogSpace(), cell, great)
-    near(y, run(Scan(), cell, great)[1], 1e-4, 1e-6)
-    assert np.all(y >= 0) and np.isfinite(y).all()
-    for leaf in jax.tree.leaves(slopes(LogSpace(), cell, great)):
-        assert np.isfinite(leaf).all()
-
-
-def test_log_space_refuses_other_cells():
-    cell = LinearSRU(H)
-    with pytest.raises(TypeError, match=r"LogSpace.*PositiveCell.*LinearSRU.*Scan\(\)"):
-        LogSpace()(cell, *drawn(cell, 1))
-    wrapped = zoneout(PositiveMinGRU(H), 0.5)  # its a and b may be zero
-    assert isinstance(wrapped, LinearCell) and not isinstance(wrapped, PositiveCell)
 
 
 GATES = [(i, f) for i in (-100.0, 100.0) for f in (-100.0, 100.0)]
@@ -273,47 +223,6 @@ def test_minlstm_gates_sum_to_one_however_far_shut():
     a, b = cell.coefficients({}, u)
     near(a, np.full(H, 1 / (1 + np.e)), 1e-5)
     near(b, np.full(H, 0.5 * np.e / (1 + np.e)), 1e-5)
-
-
-def test_windows_are_the_last_inputs():
-    x = np.arange(1.0, 11).reshape(5, 1, 2)
-    by_hand = [
-        [0, 0, 0, 0, 1, 2],
-        [0, 0, 1, 2, 3, 4],
-        [1, 2, 3, 4, 5, 6],
-        [3, 4, 5, 6, 7, 8],
-        [5, 6, 7, 8, 9, 10],
-    ]
-    np.testing.assert_array_equal(windows(jnp.array(x), 3)[:, 0], by_hand)
-    np.testing.assert_array_equal(windows(jnp.array(x), 1), x)
-
-
-@pytest.mark.parametrize("cut", [1, 4])
-def test_a_qrnn_on_two_segments_equals_one_on_the_whole(cut):
-    cell, size = QRNN(H), 3
-    x = jax.random.normal(jax.random.key(0), (7, 2, I))
-    params = cell.init(jax.random.key(1), size * I)
-    run = jax.jit(functools.partial(Associative(), cell))
-    whole = run(params, cell.initial((2,)), windows(x, size))
-    before = jnp.concatenate([jnp.zeros((size - 1, 2, I)), x[:cut]])[1 - size :]
-    carry, first = run(params, cell.initial((2,)), windows(x[:cut], size))
-    carry, second = run(params, carry, windows(x[cut:], size, before))
-    near((carry, np.concatenate([first, second])), whole, 1e-5, 1e-6)
-
-
-@pytest.mark.parametrize("size", [0, 1.5, True])
-def test_a_bad_window_is_named(size):
-    with pytest.raises(ValueError, match=rf"size.*{size}.*windows\(x, 2\)"):
-        windows(jnp.zeros((3, 2, I)), size)
-
-
-@pytest.mark.parametrize(
-    "before", [jnp.zeros((1, 2, I)), jnp.zeros((2, 2, I), jnp.bfloat16)]
-)
-def test_an_end_that_does_not_fit_is_named(before):
-    wanted = rf"float32\[2, 2, {I}\], got {before.dtype}.*last 2 steps"
-    with pytest.raises(ValueError, match=wanted):
-        windows(jnp.zeros((5, 2, I)), 3, before)
 
 
 @pytest.mark.parametrize("bias", [-2.0, 0.0])
