@@ -1,0 +1,82 @@
+"""Parameters in files that other libraries read: safetensors, and no pickle.
+
+    save(path, params)
+    params = load(path, like=jax.eval_shape(lambda: cell.init(key, in_features)))
+
+A leaf is named by its place, `layers/0/kernel` for params["layers"][0]["kernel"].
+Needs the extra `interop`.
+
+References:
+    https://huggingface.co/docs/safetensors
+"""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from rnnlab.errors import InputError
+from rnnlab.files import write_atomic
+from rnnlab.interop import names
+
+
+def save(path: Path, params: Any) -> None:
+    """Writes the leaves of params to a file, which replaces the old one at once.
+
+    Raises:
+        StorageError: it cannot be written; the old file is left as it was.
+        ValueError: a dtype that NumPy has not, which could not be read again.
+    """
+    from safetensors import numpy
+
+    leaves = {name: np.asarray(leaf) for name, leaf in _named(params)[0].items()}
+    for name, leaf in leaves.items():
+        if not np.issubdtype(leaf.dtype, np.floating):
+            raise ValueError(
+                f"save needs params of NumPy's floating-point dtypes, got {name} in"
+                f" {leaf.dtype}; cast them to float32."
+            )
+    write_atomic(path, numpy.save(leaves))
+
+
+def load(path: Path, like: Any) -> Any:
+    """Returns the params in a file, in the structure of `like`.
+
+    Args:
+        path: what `save` or another library wrote.
+        like: params, or their shapes and dtypes, of the cell that they are for.
+
+    Raises:
+        InputError: the file is missing or no safetensors file.
+        ValueError: it holds other names, shapes or dtypes than `like`.
+    """
+    from safetensors import SafetensorError, numpy
+
+    try:
+        found = numpy.load(Path(path).read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            f"Parameters are read from a safetensors file, got {path} ({error}); write"
+            f" one with rnnlab.interop.files.save."
+        ) from error
+    wanted, structure = _named(like)
+    names.expect(str(path), found, wanted)
+    for name, leaf in wanted.items():
+        held = found[name]
+        if (held.shape, held.dtype) != (leaf.shape, leaf.dtype):
+            raise ValueError(
+                f"{path} should hold {name} as {leaf.dtype}{list(leaf.shape)}, got"
+                f" {held.dtype}{list(held.shape)}; load it for the cell that it is of."
+            )
+    return jax.tree.unflatten(structure, [found[name] for name in wanted])
+
+
+def _named(tree):
+    """Returns the leaves by name, in order, and the structure."""
+    leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
+    named = {
+        jax.tree_util.keystr(place, simple=True, separator="/"): leaf
+        for place, leaf in leaves
+    }
+    return named, structure
