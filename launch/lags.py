@@ -20,11 +20,11 @@ LIMIT = 6  # powers of ten that the colours tell apart, both ways
 
 
 def norms(make: Callable[[int], Cell[Any]], scale: float = 1.0) -> np.ndarray:
-    """Returns the norm of dL/dcarry at each lag, [T + 1], as multiples of that at 0.
+    """Returns the norm of dL/dcarry at each lag, [T], as multiples of that at 0.
 
     L is a random sum over the last carry, so that its gradient there has no special
     direction; the mean over rows, for first parameters and normal input of deviation
-    `scale`.
+    `scale`. The start is left out: many a cell treats a carry of zeros in its own way.
     """
     cell = make(UNITS)
     of_params, of_x, of_loss = jax.random.split(jax.random.key(0), 3)
@@ -51,7 +51,7 @@ def norms(make: Callable[[int], Cell[Any]], scale: float = 1.0) -> np.ndarray:
             for key, leaf in zip(keys, leaves, strict=True)
         )
         _, found = jax.lax.scan(back, d, (carries, u), reverse=True)
-        return jnp.concatenate([_norm(d)[None], found[::-1]])
+        return jnp.concatenate([_norm(d)[None], found[:0:-1]])
 
     found = np.asarray(reach(), np.float64)
     return (found / found[0]).mean(-1)
@@ -70,8 +70,9 @@ def draw(path: Path, by_cell: Mapping[str, np.ndarray]) -> None:
     """Draws the norms of all cells, those that reach farthest at the top."""
     with np.errstate(divide="ignore"):
         logs = {name: np.log10(norms) for name, norms in by_cell.items()}
-    names = sorted(logs, key=lambda name: -logs[name][-1])
-    picture = np.clip([logs[name] for name in names], -LIMIT, LIMIT)
+    clipped = {name: np.clip(log, -LIMIT, LIMIT) for name, log in logs.items()}
+    names = sorted(clipped, key=lambda name: -clipped[name].mean())
+    picture = np.array([clipped[name] for name in names])
     figure = Figure(figsize=(8, 1.2 + 0.2 * len(names)), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()

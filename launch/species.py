@@ -69,7 +69,7 @@ def row(name: str, make: Callable[[int], Cell[Any]], repeats: int) -> str:
         errors.append(f"**{error:.3f}**" if error < toy.solved else f"{error:.3f}")
     return (
         f"| {name} | {source.year} | [{source.author}]({source.link})"
-        f" | {structure(cell)} | {count:,} | {type(engine).__name__} | {rate:,.0f}"
+        f" | {structure(cell)} | {count:,} | {short(engine)} | {rate:,.0f}"
         f" | {ratio:.2f} | {' | '.join(errors)} |"
     )
 
@@ -94,6 +94,12 @@ def speed(cell: Cell[Any], engine: Engine, repeats: int) -> tuple[float, float]:
     return rate, float(np.median(taken[Scan()] / taken[engine]))
 
 
+def short(engine: Engine) -> str:
+    """Returns the name of an engine, with its knobs where they were turned."""
+    name = type(engine).__name__
+    return name if engine == type(engine)() else repr(engine)
+
+
 def published(cell: Cell[Any]) -> Source:
     """Returns the first reference of a cell's docstring.
 
@@ -102,7 +108,7 @@ def published(cell: Cell[Any]) -> Source:
     """
     references = (inspect.getdoc(type(cell)) or "").partition("References:")[2]
     found = re.match(
-        r"\s*([^,]+?),.*?\b((?:19|20)\d\d)\b.*?(https?://[^\s,;)]+)",
+        r"\s*([^,]+?),.*?\b((?:19|20)\d\d)\b.*?(https?://[^\s,;]+)",
         references,
         re.DOTALL,
     )
@@ -112,4 +118,5 @@ def published(cell: Cell[Any]) -> Source:
             f" title, year, link; write it under References."
         )
     author, year, link = found.groups()
+    link = link.replace("(", "%28").replace(")", "%29")  # they end a link in Markdown
     return Source(year, " ".join(author.split()), link)

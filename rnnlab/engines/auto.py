@@ -9,7 +9,7 @@ import functools
 import importlib.resources
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -21,6 +21,7 @@ from rnnlab.engines.engine import Engine
 from rnnlab.engines.scan import Scan
 
 FILE = "measured.json"
+GAIN = 0.9  # of Scan's time: what an engine may take at most to be picked before it
 
 
 class Row(NamedTuple):
@@ -46,6 +47,9 @@ def auto(
 ) -> Engine:
     """Returns the engine on which training `cell` was measured to be fastest.
 
+    By a tenth at least, or else `Scan`: less is not told from noise, nor does it hold
+    for all cells of a structure.
+
     Where nothing was measured on the backend: `Deferred` for a SplitCell, else `Scan`.
 
     Args:
@@ -68,15 +72,17 @@ def auto(
     lengths = {row.length for row in rows}
     if length is not None and rows:
         lengths = {min(lengths, key=lambda known: abs(math.log(known / length)))}
-    best = {
-        min(
-            (row for row in rows if row.length == known), key=lambda row: row.seconds
-        ).engine
-        for known in lengths
-    }
+    best = {_fastest([row for row in rows if row.length == n]) for n in lengths}
     if len(best) == 1:
         return best.pop()
     return Deferred() if kind == "split" else Scan()
+
+
+def _fastest(rows: Sequence[Row]) -> Engine:
+    """Returns the fastest engine, or `Scan` where the gain is within the noise."""
+    best = min(rows, key=lambda row: row.seconds)
+    plain = [row.seconds for row in rows if row.engine == Scan()]
+    return Scan() if plain and best.seconds > GAIN * plain[0] else best.engine
 
 
 def structure(cell: Cell[Any]) -> str:

@@ -30,6 +30,10 @@ ROWS = (
     Row("cpu", "linear", 64, Chunked(16), 1.0),
     Row("cpu", "linear", 4096, Chunked(16), 5.0),
     Row("cpu", "linear", 4096, Chunked(64), 6.0),
+    Row("cpu", "plain", 10, Scan(), 1.0),
+    Row("cpu", "plain", 10, Scan(unroll=4), 0.95),
+    Row("cpu", "plain", 99, Scan(), 1.0),
+    Row("cpu", "plain", 99, Scan(unroll=4), 0.85),
     Row("tpu", "split", 10, Scan(), 1.0),
 )
 
@@ -54,8 +58,9 @@ def rows(monkeypatch):
         (LINEAR, 10**6, "cpu", Chunked(16)),
         (LINEAR, None, "cpu", Chunked(16)),  # wins at both
         (masked(LINEAR), 64, "cpu", Chunked(16)),
+        (PLAIN, 10, "cpu", Scan()),  # 5 % are noise
+        (PLAIN, 99, "cpu", Scan(unroll=4)),
         (LINEAR, 64, "tpu", Scan()),  # nothing measured from here on
-        (PLAIN, 10, "cpu", Scan()),
         (PLAIN, None, "cpu", Scan()),
         (SPLIT, 10, "gpu", Deferred()),
         (masked(SPLIT), 10, "gpu", Deferred()),
