@@ -17,7 +17,7 @@ from rnnlab.files import write_atomic
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs"
 
-REPEATS = flags.DEFINE_integer("repeats", 5, "turns of the timing", lower_bound=1)
+TURNS = flags.DEFINE_integer("turns", 5, "turns of the timing", lower_bound=1)
 ONLY = flags.DEFINE_list(
     "cells", None, "names of cells: prints their rows and writes nothing"
 )
@@ -38,7 +38,7 @@ def main() -> None:
         )
     rows = []
     for name in names:
-        rows.append(species.row(name, CELLS[name], REPEATS.value))
+        rows.append(species.row(name, CELLS[name], TURNS.value))
         print(rows[-1], flush=True)
     if ONLY.value:
         return
