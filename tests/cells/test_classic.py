@@ -207,5 +207,5 @@ def test_bad_periods_are_named(features, periods, said):
     ],
 )
 def test_bad_numbers_are_named(kind, name, value):
-    with pytest.raises(ValueError, match=f"{kind.__name__} needs {name}.*{value}"):
+    with pytest.raises(ValueError, match=f"{kind.__name__} needs (a )?{name}.*{value}"):
         kind(H, **{name: value})
