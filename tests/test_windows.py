@@ -6,16 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from one_cell import near
 from sizes import H, I
 
 from rnnlab.cells.qrnn import QRNN
 from rnnlab.engines import Associative
 from rnnlab.windows import windows
-
-
-def near(actual, desired, rtol, atol=0.0):
-    for a, d in zip(*map(jax.tree.leaves, (actual, desired)), strict=True):
-        np.testing.assert_allclose(a, d, rtol=rtol, atol=atol)
 
 
 def test_windows_are_the_last_inputs():

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from flax import traverse_util
 
 from rnnlab.interop import names
 
@@ -120,7 +121,7 @@ def to_nnx_gru(params: Params) -> dict[str, Any]:
 
 
 def _from(owner, params, blocks, gates):
-    flat = names.flatten(params)
+    flat = traverse_util.flatten_dict(params, sep="/")
     names.expect(owner, flat.keys(), sum(blocks.values(), []))
     joined = {
         name: np.concatenate([flat[block] for block in own], -1)
@@ -138,4 +139,4 @@ def _to(owner, params, blocks, gates):
             blocks[name], np.split(leaf, len(blocks[name]), -1), strict=True
         )
     }
-    return names.nest(parts)
+    return traverse_util.unflatten_dict(parts, sep="/")

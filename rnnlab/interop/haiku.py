@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from flax import traverse_util
 
 from rnnlab.interop import names
 
@@ -92,8 +93,8 @@ def to_gru(params: Params, name: str = "gru") -> Theirs:
 
 def _own(params, name):
     """Returns what lies in the module of that name, flat."""
-    flat = names.flatten(params)
-    own = {k: v for k, v in flat.items() if k.startswith(f"{name}/")}
+    flat = traverse_util.flatten_dict(params, sep="/")
+    own = {k: np.asarray(v) for k, v in flat.items() if k.startswith(f"{name}/")}
     if not own:
         raise ValueError(
             f"there is no module {name} among {', '.join(params) or 'no modules'};"

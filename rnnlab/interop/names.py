@@ -43,26 +43,3 @@ def arrays(owner: str, params: Mapping[str, Any], gates: int) -> dict[str, np.nd
                 f" layer that these are from."
             )
     return found
-
-
-def flatten(params: Mapping[str, Any], above: str = "") -> dict[str, np.ndarray]:
-    """Returns the leaves of nested dicts by name, `a/b` for params["a"]["b"]."""
-    found = {}
-    for name, leaf in params.items():
-        if isinstance(leaf, Mapping):
-            found |= flatten(leaf, f"{above}{name}/")
-        else:
-            found[above + name] = np.asarray(leaf)
-    return found
-
-
-def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns nested dicts: `flatten` undone."""
-    found: dict[str, Any] = {}
-    for name, leaf in flat.items():
-        *above, last = name.split("/")
-        inner = found
-        for part in above:
-            inner = inner.setdefault(part, {})
-        inner[last] = leaf
-    return found

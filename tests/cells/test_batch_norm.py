@@ -1,12 +1,11 @@
 """Batch norm by time step: its statistics, in training and after it."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from cases import cast
 from jax.flatten_util import ravel_pytree
+from one_cell import near, normal, run, start
 from sizes import H, I
 
 from rnnlab.cells.batch_norm import BatchNormLSTM
@@ -14,24 +13,6 @@ from rnnlab.cells.frozen_batch_norm import FrozenBatchNormLSTM, population
 from rnnlab.engines import Deferred, Scan
 
 T, B = 7, 2
-
-
-def near(actual, desired, tolerance):
-    for a, d in zip(jax.tree.leaves(actual), jax.tree.leaves(desired), strict=True):
-        np.testing.assert_allclose(a, d, rtol=tolerance, atol=tolerance)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def run(engine, cell, params, carry, x):
-    return engine(cell, params, carry, x)
-
-
-def start(cell, seed=0, rows=B):
-    return cell.init(jax.random.key(seed), I), cell.initial((rows,))
-
-
-def normal(seed, *shape):
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
 TRAINED, FROZEN = BatchNormLSTM(H), FrozenBatchNormLSTM(H)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from cases import ALL, H, I, cast, draw_near_start, grads, make, weighed
 from equations import EQUATIONS, PARAMETERS
+from one_cell import double, near
 
 from rnnlab.cell import LinearCell, PositiveCell, SplitCell
 from rnnlab.cells import LSTM
@@ -72,16 +73,6 @@ def transcribed(name, params, carry, x):
 
 def at(x, t):
     return jax.tree.map(lambda a: a[t], x)
-
-
-def near(actual, desired, tolerance):
-    """Asserts equal numbers, whatever the dtypes."""
-    for a, d in zip(jax.tree.leaves(actual), jax.tree.leaves(desired), strict=True):
-        np.testing.assert_allclose(double(a), double(d), rtol=tolerance, atol=tolerance)
-
-
-def double(a):
-    return np.asarray(a, np.complex128 if np.iscomplexobj(a) else np.float64)
 
 
 def dtypes(tree):

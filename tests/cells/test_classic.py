@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import H, I
+from one_cell import near, normal, run
 
 from rnnlab.cells.clockwork import ClockworkRNN
 from rnnlab.cells.echo_state import EchoState, ridge
@@ -20,23 +21,11 @@ KEY = jax.random.key(0)
 T, B = 9, 2
 
 
-def near(actual, desired, tolerance=1e-6):
-    np.testing.assert_allclose(actual, desired, rtol=tolerance, atol=tolerance)
-
-
-def normal(*shape, seed=0):
-    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
-
-
-def run(cell, params, carry, x):
-    return jax.jit(Scan(), static_argnums=0)(cell, params, carry, x)
-
-
 @pytest.mark.parametrize("scale", [1.0, 0.5])
 def test_irnn_starts_as_the_identity(scale):
     cell = IRNN(H, scale=scale)
-    h = jnp.abs(normal(B, H))
-    last, y = run(cell, cell.init(KEY, I), h, jnp.zeros((T, B, I)))
+    h = jnp.abs(normal(0, B, H))
+    last, y = run(Scan(), cell, cell.init(KEY, I), h, jnp.zeros((T, B, I)))
     np.testing.assert_array_equal(last, h * scale**T)
     np.testing.assert_array_equal(y[0], h * scale)
 
@@ -50,7 +39,7 @@ def test_units_of_indrnn_know_nothing_of_each_other():
     cell = IndRNN(H)
     params = cell.init(KEY, I) | {"bias": jnp.ones(H)}
     assert 0 <= params["recurrent"].min() and params["recurrent"].max() <= 1
-    h, x = jnp.abs(normal(H)) + 1, jnp.zeros(I)
+    h, x = jnp.abs(normal(0, H)) + 1, jnp.zeros(I)
     seen = jax.jacobian(lambda h: cell.step(params, h, cell.project(params, x))[1])(h)
     near(seen, np.diag(params["recurrent"]))
 
@@ -63,9 +52,9 @@ def test_mut2_with_a_matrix_is_a_gru_with_its_update_gate_turned():
         z, r, n = jnp.split(a, 3, axis=-1)
         return jnp.concatenate([r, -z, n], axis=-1)
 
-    h, x = normal(B, H), normal(T, B, I, seed=1)
-    _, y = run(mut, params, h, x)
-    _, wanted = run(gru, jax.tree.map(turned, params), h, x)
+    h, x = normal(0, B, H), normal(1, T, B, I)
+    _, y = run(Scan(), mut, params, h, x)
+    _, wanted = run(Scan(), gru, jax.tree.map(turned, params), h, x)
     near(y, wanted)
 
 
@@ -73,15 +62,15 @@ def test_mut2_with_a_matrix_is_a_gru_with_its_update_gate_turned():
 def test_layer_norm_gru_asks_nothing_of_the_size_of_its_weights(part):
     cell = LayerNormGRU(H)
     params = cell.init(KEY, I)
-    h, x = normal(B, H), normal(T, B, I, seed=1)
-    _, wanted = run(cell, params, h, x)
+    h, x = normal(0, B, H), normal(1, T, B, I)
+    _, wanted = run(Scan(), cell, params, h, x)
     # Up to the 1e-5 beside a variance.
-    _, y = run(cell, params | {part: 1000 * params[part]}, h, x)
+    _, y = run(Scan(), cell, params | {part: 1000 * params[part]}, h, x)
     near(y, wanted, 1e-3)
     gates = jnp.where(jnp.arange(3 * H) < 2 * H, 1000, 1)  # normalised apart
-    _, y = run(cell, params | {part: gates * params[part]}, h, x)
+    _, y = run(Scan(), cell, params | {part: gates * params[part]}, h, x)
     near(y, wanted, 1e-3)
-    _, y = run(cell, params | {part: jnp.roll(gates, H) * params[part]}, h, x)
+    _, y = run(Scan(), cell, params | {part: jnp.roll(gates, H) * params[part]}, h, x)
     assert np.abs(y - wanted).max() > 0.1
 
 
@@ -103,7 +92,7 @@ def test_a_variant_carries_gates_where_it_needs_them():
 
 def test_modules_of_a_clockwork_change_at_their_steps_alone():
     cell = ClockworkRNN(H, periods=(1, 2, 4))
-    carry, y = run(cell, cell.init(KEY, I), cell.initial(()), normal(T, I))
+    carry, y = run(Scan(), cell, cell.init(KEY, I), cell.initial(()), normal(0, T, I))
     moved = np.diff(y, axis=0, prepend=np.zeros((1, H))) != 0
     for t in range(T):
         for module, period in enumerate(cell.periods):
@@ -125,9 +114,9 @@ def test_slow_modules_of_a_clockwork_do_not_see_fast_ones():
 def test_an_echo_state_forgets_its_start(leak):
     """The distance of two states shrinks by 1 - a + a * radius a step, at least."""
     cell = EchoState(H, radius=0.8, leak=leak)
-    params, x = cell.init(KEY, I), 0.1 * normal(40, I)
-    _, y = run(cell, params, normal(H, seed=1), x)
-    _, other = run(cell, params, normal(H, seed=2), x)
+    params, x = cell.init(KEY, I), 0.1 * normal(0, 40, I)
+    _, y = run(Scan(), cell, params, normal(1, H), x)
+    _, other = run(Scan(), cell, params, normal(2, H), x)
     apart = np.linalg.norm(y - other, axis=-1)
     rate = 1 - leak + 0.8 * leak
     assert (apart[1:] <= rate * apart[:-1] + 1e-6).all()
@@ -142,10 +131,10 @@ def test_all_eigenvalues_of_an_echo_state_have_its_radius():
 def test_an_echo_state_is_not_trained_and_passes_gradients_on():
     cell = EchoState(H, leak=0.5)
     params = cell.init(KEY, I)
-    h, x = normal(B, H, seed=1), normal(T, B, I)
+    h, x = normal(1, B, H), normal(0, T, B, I)
 
     def loss(params, h, x):
-        return jnp.sum(jnp.sin(run(cell, params, h, x)[1]))
+        return jnp.sum(jnp.sin(run(Scan(), cell, params, h, x)[1]))
 
     with jax.enable_x64(True):
         inputs = jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), (params, h, x))
@@ -160,12 +149,12 @@ def test_an_echo_state_is_not_trained_and_passes_gradients_on():
 
 
 def test_ridge_finds_the_map_that_made_the_targets():
-    readout, states = normal(H, 2, seed=1), normal(T, 20, H)
+    readout, states = normal(1, H, 2), normal(0, T, 20, H)
     near(ridge(states, states @ readout), readout, 1e-5)
 
 
 def test_ridge_is_the_least_of_its_cost():
-    states, targets = normal(50, H), normal(50, 2, seed=1)
+    states, targets = normal(0, 50, H), normal(1, 50, 2)
 
     def cost(readout):
         misses = states @ readout - targets

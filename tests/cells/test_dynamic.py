@@ -1,7 +1,5 @@
 """What papers claim of cells that discretise equations, keep norms, tell the time."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +7,7 @@ import pytest
 from cases import cast
 from equations.dynamic import unitary_matrix
 from jax.flatten_util import ravel_pytree
+from one_cell import near, normal, run, start
 from sizes import H, I
 
 from rnnlab.cells import Elman, GRUBefore
@@ -24,24 +23,6 @@ from rnnlab.cells.unitary import UnitaryRNN
 from rnnlab.engines import Deferred, Scan
 
 T, B = 7, 2
-
-
-def near(actual, desired, tolerance):
-    for a, d in zip(jax.tree.leaves(actual), jax.tree.leaves(desired), strict=True):
-        np.testing.assert_allclose(a, d, rtol=tolerance, atol=tolerance)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def run(engine, cell, params, carry, x):
-    return engine(cell, params, carry, x)
-
-
-def start(cell, seed=0, rows=B):
-    return cell.init(jax.random.key(seed), I), cell.initial((rows,))
-
-
-def normal(seed, *shape):
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
 # (least, most) of the largest singular value of d carry_200 / d carry_0

@@ -7,30 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import cast
+from one_cell import near, normal, run, start
 from sizes import H, I
 
 from rnnlab.cells.gru_d import GRUD, GRUDCarry, Observed
 from rnnlab.engines import Scan
 
 T, B = 7, 2
-
-
-def near(actual, desired, tolerance):
-    for a, d in zip(jax.tree.leaves(actual), jax.tree.leaves(desired), strict=True):
-        np.testing.assert_allclose(a, d, rtol=tolerance, atol=tolerance)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def run(engine, cell, params, carry, x):
-    return engine(cell, params, carry, x)
-
-
-def start(cell, seed=0, rows=B):
-    return cell.init(jax.random.key(seed), I), cell.initial((rows,))
-
-
-def normal(seed, *shape):
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
 GRU_D = GRUD(H, inputs=I)

@@ -7,15 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import NAMES, H, I, make
+from one_cell import near
 
 from rnnlab.cells import GRU, LRU, LSTM, ConvLSTM, Elman, GRUBefore
 from rnnlab.engines import Scan
 
 T, B = 7, 2
-
-
-def near(actual, desired, tolerance):
-    np.testing.assert_allclose(actual, desired, rtol=tolerance, atol=tolerance)
 
 
 WIDE_IN, WIDE = 48, 40

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import cast, grads
+from one_cell import moved, near, run, slopes
 from sizes import H, I
 
 from rnnlab.cells.mlstm import MLSTM
@@ -18,45 +19,12 @@ from rnnlab.cells.slstm import SLSTM
 from rnnlab.cells.sru import SRU
 from rnnlab.engines import Scan
 
-
-def near(actual, desired, rtol, atol=0.0):
-    for a, d in zip(*map(jax.tree.leaves, (actual, desired)), strict=True):
-        np.testing.assert_allclose(a, d, rtol=rtol, atol=atol)
-
-
-def drawn(cell, steps, seed=0, rows=2):
-    """Returns (params, carry, x): parameters moved a little, a carry of any sign."""
-    rng = np.random.default_rng(seed)
-    params = jax.tree.map(
-        lambda a: np.asarray(a) + 0.3 * rng.normal(size=a.shape),
-        cell.init(jax.random.key(seed), I),
-    )
-    carry = jax.tree.map(lambda a: rng.normal(size=a.shape), cell.initial((rows,)))
-    return params, carry, rng.normal(size=(steps, rows, I))
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def run(engine, cell, inputs):
-    return engine(cell, *inputs)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def slopes(engine, cell, inputs):
-    """Returns the gradients of the sum of sines of all that comes out."""
-
-    def loss(inputs):
-        leaves = jax.tree.leaves(engine(cell, *inputs))
-        return sum(jnp.sum(jnp.sin(leaf)) for leaf in leaves)
-
-    return jax.grad(loss)(inputs)
-
-
 GATES = [(i, f) for i in (-100.0, 100.0) for f in (-100.0, 100.0)]
 
 
 def gated(cell, i, f):
     """Returns inputs by which i~ and f~ are about these, the last step's opposite."""
-    params, _, x = drawn(cell, 6)
+    params, _, x = moved(cell, 6)
     units, heads = cell.features, cell.heads
     at_i, at_f = (
         (slice(4 * units, 4 * units + heads), slice(4 * units + heads, None))
@@ -78,7 +46,7 @@ def gated(cell, i, f):
 @pytest.mark.parametrize("cell", [SLSTM(H), MLSTM(H)], ids=str)
 def test_exponential_gates_stay_finite(cell, i, f):
     inputs = gated(cell, i, f)
-    outcome, gradients = run(Scan(), cell, inputs), slopes(Scan(), cell, inputs)
+    outcome, gradients = run(Scan(), cell, *inputs), slopes(Scan(), cell, *inputs)
     for leaf in jax.tree.leaves((outcome, gradients)):
         assert np.isfinite(leaf).all()
     assert np.abs(outcome[1]).max() > 1e-3
@@ -90,7 +58,7 @@ def test_an_mlstm_asked_for_nothing_is_finite(gate):
     params, carry, x = gated(cell, gate, 100.0)
     silent = jax.tree.map(jnp.zeros_like, params)
     own = silent | {"bias": silent["bias"].at[4 * H :].set(gate)}
-    for leaf in jax.tree.leaves(slopes(Scan(), cell, (own, carry, x))):
+    for leaf in jax.tree.leaves(slopes(Scan(), cell, own, carry, x)):
         assert np.isfinite(leaf).all()
 
 
@@ -98,12 +66,12 @@ def test_an_slstm_does_not_see_the_stabiliser():
     """m and the scale of c and n belong together: another pair gives the same h."""
     cell = SLSTM(H)
     with jax.enable_x64(True):
-        params, carry, x = cast(drawn(cell, 5), "float64")
-        carry, _ = run(Scan(), cell, (params, cell.initial((2,), "float64"), x))
+        params, carry, x = cast(moved(cell, 5), "float64")
+        carry, _ = run(Scan(), cell, params, cell.initial((2,), "float64"), x)
         scale = jnp.exp(3.0)
         other = carry._replace(c=carry.c * scale, n=carry.n * scale, m=carry.m - 3)
-        ends = [run(Scan(), cell, (params, c, x))[1] for c in (carry, other)]
-        near(*ends, 1e-12)
+        ends = [run(Scan(), cell, params, c, x)[1] for c in (carry, other)]
+        near(*ends, 1e-12, 0)
         assert np.abs(ends[0]).max() < 1  # an average of tanh
 
 
@@ -121,7 +89,7 @@ def test_heads_do_not_see_each_other():
 def test_a_parallel_mlstm_equals_the_recurrent_one(heads):
     cell = MLSTM(H, heads=heads)
     with jax.enable_x64(True):
-        params, _, x = cast(drawn(cell, 11), "float64")
+        params, _, x = cast(moved(cell, 11), "float64")
         zero = cell.initial((2,), "float64")
 
         @jax.jit
@@ -147,7 +115,7 @@ def test_a_parallel_mlstm_is_finite_under_great_gates():
     for i, f in GATES:
         params, carry, x = gated(cell, i, f)
         y = parallel(params, x)
-        near(y, run(Scan(), cell, (params, carry, x))[1], 1e-3, 1e-4)
+        near(y, run(Scan(), cell, params, carry, x)[1], 1e-3, 1e-4)
 
 
 def test_hippo_frequencies_are_those_of_the_matrix():
@@ -157,8 +125,8 @@ def test_hippo_frequencies_are_those_of_the_matrix():
     legs = -np.tril(np.outer(roots, roots), -1) - np.diag(n + 1.0)
     normal = legs + np.outer(roots, roots) / 2
     values = np.linalg.eigvals(normal)
-    near(values.real, -0.5 * np.ones(2 * H), 1e-9)
-    near(hippo_frequencies(H), np.sort(values.imag)[H:], 1e-9)
+    near(values.real, -0.5 * np.ones(2 * H), 1e-9, 0)
+    near(hippo_frequencies(H), np.sort(values.imag)[H:], 1e-9, 0)
     assert hippo_frequencies(H)[0] > 0
 
 
@@ -172,7 +140,7 @@ def test_s5_is_stable_and_holds_its_input():
     assert np.all(np.abs(a) < 1) and np.all(np.abs(a) > 0.9)
     # Input that stays: h settles where the continuous system does, at -B x / lambda.
     eigenvalues = -0.5 + 1j * hippo_frequencies(H)
-    near((b / (1 - a))[0], -summed(params["kernel"]) / eigenvalues, 1e-4)
+    near((b / (1 - a))[0], -summed(params["kernel"]) / eigenvalues, 1e-4, 0)
     far = params | {"log_decay": params["log_decay"] + 5}
     assert np.all(np.abs(cell.coefficients(far, u)[0]) < 1)
 
@@ -182,7 +150,7 @@ def test_s5_keeps_its_gain_where_a_step_is_short():
     cell = S5(H, shortest=1e-6, longest=1e-6)
     params = cell.init(jax.random.key(0), I)
     _, b = cell.coefficients(params, cell.project(params, jnp.ones(I)))
-    near(b, 1e-6 * summed(params["kernel"]), 1e-4)
+    near(b, 1e-6 * summed(params["kernel"]), 1e-4, 0)
 
 
 def summed(kernel):
@@ -205,15 +173,15 @@ def test_rg_lru_starts_in_the_range_and_keeps_the_variance():
     np.testing.assert_allclose(np.mean(a), (0.9 + 0.999) / 2, atol=0.005)
     log_a = jnp.array([-1e-6, -0.5])
     _, b = cell.coefficients({}, (log_a, jnp.ones(2)))
-    near(b, np.sqrt(-np.expm1(2 * np.float64([-1e-6, -0.5]))), 1e-5)
+    near(b, np.sqrt(-np.expm1(2 * np.float64([-1e-6, -0.5]))), 1e-5, 0)
 
 
 def test_rg_lru_with_shut_gates_has_finite_gradients():
     cell = RGLRU(H)
-    params, carry, x = cast(drawn(cell, 4), "float32")
+    params, carry, x = cast(moved(cell, 4), "float32")
     for gate in (-200.0, -80.0, 200.0):
         own = params | {"gates_bias": jnp.full(2 * H, gate)}
-        for leaf in jax.tree.leaves(slopes(Scan(), cell, (own, carry, x))):
+        for leaf in jax.tree.leaves(slopes(Scan(), cell, own, carry, x)):
             assert np.isfinite(leaf).all()
 
 
@@ -221,8 +189,8 @@ def test_minlstm_gates_sum_to_one_however_far_shut():
     cell = PositiveMinLSTM(H)
     u = jnp.concatenate([jnp.full(H, -200.0), jnp.full(H, -199.0), jnp.zeros(H)])
     a, b = cell.coefficients({}, u)
-    near(a, np.full(H, 1 / (1 + np.e)), 1e-5)
-    near(b, np.full(H, 0.5 * np.e / (1 + np.e)), 1e-5)
+    near(a, np.full(H, 1 / (1 + np.e)), 1e-5, 0)
+    near(b, np.full(H, 0.5 * np.e / (1 + np.e)), 1e-5, 0)
 
 
 @pytest.mark.parametrize("bias", [-2.0, 0.0])
@@ -234,7 +202,7 @@ def test_an_sru_with_a_shut_gate_shows_its_scaled_input(bias):
     x = jnp.ones((1, I))
     _, y = cell.step(shut, jnp.ones((1, H)), cell.project(shut, x))
     alpha = np.sqrt(1 + 2 * np.exp(bias))
-    near(y, alpha * (x @ params["kernel"][:, 3 * H :]), 1e-5)
+    near(y, alpha * (x @ params["kernel"][:, 3 * H :]), 1e-5, 0)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from one_cell import near
 from sizes import H, I
 
 from rnnlab.cells import neural_stack, stack_rnn, tape
@@ -17,11 +18,6 @@ from rnnlab.cells.stack_rnn import StackRNN
 from rnnlab.cells.tape import TapeRNN
 
 B = 2
-
-
-def near(actual, desired, tolerance=1e-6):
-    for a, d in zip(jax.tree.leaves(actual), jax.tree.leaves(desired), strict=True):
-        np.testing.assert_allclose(a, d, rtol=tolerance, atol=tolerance)
 
 
 def same(actual, desired):
