@@ -110,6 +110,12 @@ def test_each_bound_of_the_command_is_held(kind, name, value):
         (Training, {"decay": 1.5}, ["--decay", "1.5"]),
         (Training, {"steps": 10, "warmup": 20}, ["--warmup", "--steps=10", "20"]),
         (Config, {"tied": True, "embedding": 3}, ["--tied", "--embedding", "3"]),
+        (
+            Config,
+            {"cell": "clockwork", "features": 250},
+            ["--cell=clockwork", "--features=250", "a multiple of 4"],
+        ),
+        (Config, {"engine": "associative"}, ["LinearCell", "--cell=lstm", "scan"]),
         (Config, {"fractions": "90/10"}, ["--fractions", "'90/10'"]),
         (Config, {"fractions": "a/b/c"}, ["--fractions", "'a/b/c'"]),
         (Config, {"fractions": "-90/5/5"}, ["--fractions", "'-90/5/5'"]),

@@ -68,8 +68,17 @@ class Config:
             )
 
     def make_cell(self) -> Cell[Any]:
-        """Returns one layer's cell."""
-        return CELLS[self.cell](self.features)
+        """Returns one layer's cell.
+
+        Raises:
+            InputError: the cell refuses the number of units.
+        """
+        try:
+            return CELLS[self.cell](self.features)
+        except ValueError as error:
+            raise InputError(
+                f"--cell={self.cell} refuses --features={self.features}: {error}"
+            ) from error
 
     def shares(self) -> tuple[float, float, float]:
         """Returns the shares of train, valid and test, which sum to one."""
