@@ -1,4 +1,4 @@
-"""One compilation cache for the session: equal programs are compiled once."""
+"""Compiling is most of what the tests do: once for equal programs, and in haste."""
 
 import os
 import tempfile
@@ -6,9 +6,18 @@ import tempfile
 import jax
 
 _CACHE = tempfile.TemporaryDirectory(prefix="rnnlab-tests-")
+OPTIONS = {
+    "jax_compilation_cache_dir": _CACHE.name,
+    "jax_persistent_cache_min_compile_time_secs": 0,
+    # Slower programs that are made in half the time. Their numbers are what is tested;
+    # how fast they are is measured by launch/bench.py, which has none of this.
+    "jax_disable_most_optimizations": True,
+}
+for _name, _value in OPTIONS.items():
+    jax.config.update(_name, _value)
+    os.environ[_name.upper()] = str(_value)  # for the commands that tests start
 
-# In the environment too, for the commands that tests start.
-os.environ["JAX_COMPILATION_CACHE_DIR"] = _CACHE.name
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-jax.config.update("jax_compilation_cache_dir", _CACHE.name)
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+# Likewise. A later jaxlib may not know this flag any more, and would refuse to start.
+if jax.__version_info__ < (0, 11):
+    _FLAGS = os.environ.get("XLA_FLAGS", "")
+    os.environ["XLA_FLAGS"] = f"{_FLAGS} --xla_cpu_use_fusion_emitters=false"

@@ -30,7 +30,7 @@ def save(path: Path, params: Any) -> None:
     """
     from safetensors import numpy
 
-    leaves = {name: np.asarray(leaf) for name, leaf in _named(params)[0].items()}
+    leaves = {name: np.asarray(leaf) for name, leaf in names.flatten(params).items()}
     for name, leaf in leaves.items():
         if not np.issubdtype(leaf.dtype, np.floating):
             raise ValueError(
@@ -60,7 +60,7 @@ def load(path: Path, like: Any) -> Any:
             f"Parameters are read from a safetensors file, got {path} ({error}); write"
             f" one with rnnlab.interop.files.save."
         ) from error
-    wanted, structure = _named(like)
+    wanted = names.flatten(like)
     names.expect(str(path), found, wanted)
     for name, leaf in wanted.items():
         held = found[name]
@@ -69,14 +69,5 @@ def load(path: Path, like: Any) -> Any:
                 f"{path} should hold {name} as {leaf.dtype}{list(leaf.shape)}, got"
                 f" {held.dtype}{list(held.shape)}; load it for the cell that it is of."
             )
-    return jax.tree.unflatten(structure, [found[name] for name in wanted])
-
-
-def _named(tree):
-    """Returns the leaves by name, in order, and the structure."""
-    leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
-    named = {
-        jax.tree_util.keystr(place, simple=True, separator="/"): leaf
-        for place, leaf in leaves
-    }
-    return named, structure
+    leaves = [found[name] for name in wanted]
+    return jax.tree.unflatten(jax.tree.structure(like), leaves)

@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from flax import traverse_util
 
 from rnnlab.interop import names
 
@@ -121,7 +120,7 @@ def to_nnx_gru(params: Params) -> dict[str, Any]:
 
 
 def _from(owner, params, blocks, gates):
-    flat = traverse_util.flatten_dict(params, sep="/")
+    flat = names.flatten(params)
     names.expect(owner, flat.keys(), sum(blocks.values(), []))
     joined = {
         name: np.concatenate([flat[block] for block in own], -1)
@@ -139,4 +138,4 @@ def _to(owner, params, blocks, gates):
             blocks[name], np.split(leaf, len(blocks[name]), -1), strict=True
         )
     }
-    return traverse_util.unflatten_dict(parts, sep="/")
+    return names.nest(parts)

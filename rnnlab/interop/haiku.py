@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from flax import traverse_util
 
 from rnnlab.interop import names
 
@@ -93,7 +92,7 @@ def to_gru(params: Params, name: str = "gru") -> Theirs:
 
 def _own(params, name):
     """Returns what lies in the module of that name, flat."""
-    flat = traverse_util.flatten_dict(params, sep="/")
+    flat = names.flatten(params)
     own = {k: np.asarray(v) for k, v in flat.items() if k.startswith(f"{name}/")}
     if not own:
         raise ValueError(

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import jax
 import numpy as np
 
 
@@ -42,4 +43,24 @@ def arrays(owner: str, params: Mapping[str, Any], gates: int) -> dict[str, np.nd
                 f" {list(wanted[name])}, got {list(shape)}; take the function of the"
                 f" layer that these are from."
             )
+    return found
+
+
+def flatten(params: Any) -> dict[str, Any]:
+    """Returns the leaves by place, in order: `a/0` for params["a"][0]."""
+    return {
+        jax.tree_util.keystr(place, simple=True, separator="/"): leaf
+        for place, leaf in jax.tree_util.tree_leaves_with_path(params)
+    }
+
+
+def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns nested dicts of which the names are places."""
+    found: dict[str, Any] = {}
+    for name, leaf in flat.items():
+        *above, last = name.split("/")
+        inner = found
+        for part in above:
+            inner = inner.setdefault(part, {})
+        inner[last] = leaf
     return found

@@ -113,6 +113,9 @@ def merged():
     return collectives(product.lower(x).compile())[0]
 
 
+FORCED = f"--xla_force_host_platform_device_count={DEVICES}"
+
+
 @functools.cache  # also where it failed
 def process():
     """Returns the process with eight devices, ended."""
@@ -121,7 +124,7 @@ def process():
         "JAX_PLATFORMS": "cpu",
         "JAX_ENABLE_X64": "1",
         "JAX_ENABLE_COMPILATION_CACHE": "0",
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={DEVICES}",
+        "XLA_FLAGS": " ".join([os.environ.get("XLA_FLAGS", ""), FORCED]),
     }
     command = [sys.executable, "-m", "tests.engines.test_sharding"]
     return subprocess.run(
