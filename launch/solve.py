@@ -1,7 +1,7 @@
 """Whether one layer of a cell learns a toy problem, in a fixed number of steps."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -52,41 +52,48 @@ def solve(
     toy: Toy,
     training: Training = TRAINING,
     engine: Engine = Scan(),
-    seed: int = 0,
-) -> float:
-    """Returns how wrong the last tenth of the batches was answered, in the mean.
+    seeds: Sequence[int] = (0,),
+) -> np.ndarray:
+    """Returns, by seed, how wrong the last tenth of the batches was answered.
 
     One layer and a linear output, Adam with the gradient clipped by its norm, a new
-    batch each time.
+    batch each time. All seeds are trained side by side, in one program.
 
     Args:
         cell: makes it from a number of units.
         toy: what is to be learned.
         training: how.
         engine: how the steps are executed.
-        seed: of data and parameters.
+        seeds: each one's data and parameters.
     """
+    made = cell(training.features)
+    runs = [_drawn(made, toy, training, seed) for seed in seeds]
+    params, data = jax.tree.map(lambda *leaves: np.stack(leaves), *runs)
+    return np.asarray(_train(made, toy, training, engine, params, data))
+
+
+def _drawn(cell, toy, training, seed):
+    """Returns params and all batches; not compiled: cells share what is."""
     rng = np.random.default_rng(seed)
     batches = [toy.draw(rng, toy.steps, training.rows) for _ in range(training.updates)]
     x, y = (np.stack([batch[k] for batch in batches]) for k in (0, 1))
-    counts = batches[0].counts / batches[0].counts.sum()
-    made = cell(training.features)
-    return float(_train(made, toy, training, engine, seed, (x, y, counts)))
+    of_cell, of_output = jax.random.split(jax.random.key(seed))
+    own, carry = cell.init(of_cell, x.shape[-1]), cell.initial((training.rows,))
+    said = jax.eval_shape(lambda own: Scan()(cell, own, carry, x[0])[1], own)
+    shape = said.shape[-1], y.shape[-1]
+    output = shape[0] ** -0.5 * jax.random.normal(of_output, shape)
+    params = {"cell": own, "output": output, "bias": np.zeros(shape[1:], np.float32)}
+    return params, (x, y, batches[0].counts / batches[0].counts.sum())
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _train(cell, toy, training, engine, seed, data):
+@functools.partial(jax.vmap, in_axes=(None, None, None, None, 0, 0))
+def _train(cell, toy, training, engine, params, data):
     x, y, counts = data
     optimizer = optax.chain(
         optax.clip_by_global_norm(training.norm), optax.adam(training.rate)
     )
-    of_cell, of_output = jax.random.split(jax.random.key(seed))
     carry = cell.initial((training.rows,))
-    own = cell.init(of_cell, x.shape[-1])
-    said = jax.eval_shape(lambda own: engine(cell, own, carry, x[0])[1], own)
-    scale = said.shape[-1] ** -0.5
-    output = scale * jax.random.normal(of_output, (said.shape[-1], y.shape[-1]))
-    params = {"cell": own, "output": output, "bias": jnp.zeros(y.shape[-1])}
 
     def loss(params, x, y):
         _, h = engine(cell, params["cell"], carry, x)
