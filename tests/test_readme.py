@@ -54,7 +54,7 @@ def test_the_test_command_is_the_one_that_ci_runs():
 
 
 def test_the_examples_give_a_gradient_and_mind_lengths():
-    example, lengths, wrapped, *_ = blocks()
+    example, lengths, wrapped, probed, *_ = blocks()
     names = {"lengths": jnp.arange(32), "key": jax.random.key(0)}
     exec(example, names)
     exec(lengths, names)
@@ -69,6 +69,9 @@ def test_the_examples_give_a_gradient_and_mind_lengths():
     noisy = names["y"]
     exec(f"carry, y = run{evaluation}", names)
     assert not np.allclose(noisy, names["y"])
+    exec(probed, names)
+    assert names["norms"].shape == (101, 32)
+    assert all(0 < float(factor[-1]) < 1.5 for factor in names["fading"])
 
 
 def test_the_parameters_of_torch_are_taken():

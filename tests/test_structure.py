@@ -24,6 +24,7 @@ LAYERS = [
     "wrappers",
     "engines",
     "sequences",
+    "probes",
     "nn",
 ]  # each sees those before
 HELPERS = {"errors", "files", "interop", "options", "windows"}  # import only each other

@@ -8,6 +8,7 @@ from rnnlab.wrappers.dropout import recurrent_dropout, state_dropout
 from rnnlab.wrappers.learned import learned_start
 from rnnlab.wrappers.masked import Marks, masked
 from rnnlab.wrappers.mixed import mixed
+from rnnlab.wrappers.tapped import tapped
 from rnnlab.wrappers.wrapped import (
     Marked,
     Rule,
@@ -31,6 +32,7 @@ __all__ = [
     "mixed",
     "recurrent_dropout",
     "state_dropout",
+    "tapped",
     "with_noise",
     "wrap",
     "zoneout",

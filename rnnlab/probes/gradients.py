@@ -1,0 +1,118 @@
+"""What a loss owes to the state at each step: the gradient by the carry, by lag.
+
+    def loss(carry, y):
+        return y[-1].sum()
+
+    found = by_carry(loss, Deferred(), cell, params, carry, x, lengths=lengths)
+    fading = rate(by_lag(found.h))  # of an LSTM's h; found.c is the other path
+
+References:
+    Pascanu, Mikolov, Bengio, On the difficulty of training recurrent neural networks,
+    2013, https://arxiv.org/abs/1211.5063
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from rnnlab.cell import Cell, Params
+from rnnlab.engines import Engine
+from rnnlab.engines.engine import shape_of
+from rnnlab.sequences import run
+from rnnlab.wrappers.tapped import tapped
+from rnnlab.wrappers.wrapped import Marked
+
+
+class Tapped:
+    """An engine that adds to the carry before each step; outside all other wrappers."""
+
+    runs: ClassVar[type[Cell[Any]]] = Cell
+
+    def __init__(self, engine: Engine, taps: Any):
+        """Takes what is added, leaves [T, B, ...] as the carry's are [B, ...]."""
+        self.engine, self.taps = engine, taps
+
+    def __call__(
+        self, cell: Cell[Any], params: Params, carry: Any, x: Any
+    ) -> tuple[Any, Any]:
+        """Returns the last carry and the outputs, as the engine does."""
+        return self.engine(tapped(cell), params, carry, Marked(x, self.taps))
+
+
+def by_carry(
+    loss: Callable[[Any, Any], jax.Array],
+    engine: Engine,
+    cell: Cell[Any],
+    params: Params,
+    carry: Any,
+    x: Any,
+    **marks: Any,
+) -> Any:
+    """Returns dL/dcarry_t for t = 0 to T: the carry's leaves, [T + 1, B, ...].
+
+    That is what the loss owes to the carry through the steps after t, and through the
+    last carry; what y_t alone says is not in it.
+
+    Args:
+        loss: from the last carry and all outputs, a real number.
+        engine: how the steps are executed: each gives the same.
+        cell: any cell, wrapped or not.
+        params: its parameters.
+        carry: carry_0.
+        x: [T, B, I].
+        **marks: `lengths`, `valid`, `reset` and `key`, as `rnnlab.sequences.run` has.
+
+    Raises:
+        TypeError: a leaf of the carry is of whole numbers, which have no gradient.
+    """
+    differentiable(cell, carry)
+    steps = shape_of(x)[0]
+    taps = jax.tree.map(lambda a: jnp.zeros((steps, *a.shape), a.dtype), carry)
+    last = jax.tree.map(jnp.zeros_like, carry)
+
+    def tapped_loss(taps, last):
+        after, y = run(Tapped(engine, taps), cell, params, carry, x, **marks)
+        return loss(jax.tree.map(jnp.add, after, last), y)
+
+    found, at_end = jax.grad(tapped_loss, (0, 1))(taps, last)
+    return jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), found, at_end)
+
+
+def by_lag(gradients: Any) -> jax.Array:
+    """Returns the norms over units, those of the end first: [T + 1, B], by lag.
+
+    Args:
+        gradients: leaves [T + 1, B, ...]: all that `by_carry` gives, or one path of it.
+    """
+    squares = [
+        jnp.sum(jnp.abs(a.reshape(*a.shape[:2], -1)) ** 2, axis=-1)
+        for a in jax.tree.leaves(gradients)
+    ]
+    return jnp.sqrt(sum(squares))[::-1]
+
+
+def rate(norms: jax.Array) -> jax.Array:
+    """Returns the factor by which norms [L, ...] change from a lag to the next, [...].
+
+    The line through their logarithms by least squares. Lags where a norm is zero or not
+    finite are left out; where fewer than two remain, NaN.
+    """
+    lags = jnp.arange(len(norms), dtype=norms.dtype)
+    lags = lags.reshape(-1, *(1,) * (norms.ndim - 1))
+    known = jnp.isfinite(norms) & (norms > 0)
+    logs = jnp.log(jnp.where(known, norms, 1))
+    count = jnp.sum(known, axis=0)
+    centred = jnp.where(known, lags - jnp.sum(known * lags, axis=0) / count, 0)
+    return jnp.exp(jnp.sum(centred * logs, axis=0) / jnp.sum(centred**2, axis=0))
+
+
+def differentiable(cell: Cell[Any], carry: Any) -> None:
+    """Raises TypeError unless every leaf of the carry has a derivative."""
+    for leaf in jax.tree.leaves(carry):
+        if not jnp.issubdtype(leaf.dtype, jnp.inexact):
+            raise TypeError(
+                f"A probe needs a carry of real or complex numbers, got a leaf of"
+                f" {leaf.dtype} from {cell}; keep such counts in a floating dtype."
+            )
