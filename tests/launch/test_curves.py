@@ -59,6 +59,21 @@ def test_the_lines_hold_the_rows_and_the_minimum_is_marked(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["curves.png", "metrics.jsonl"]
 
 
+@pytest.mark.parametrize(("least", "most"), [(0.11, 0.14), (2.0, 9.0), (1e-3, 50.0)])
+def test_ticks_of_the_gradient_norm_say_where_they_are(tmp_path, least, most):
+    rows = [{"step": k, "grad_norm": v} for k, v in ((1, least), (2, most))]
+    _, norms, _ = draw(tmp_path, rows).axes
+    labels = [
+        (tick.get_text(), tick.get_position()[1])
+        for minor in (False, True)
+        for tick in norms.get_yticklabels(minor=minor)
+        if tick.get_text()
+    ]
+    assert len(labels) >= 2
+    for text, place in labels:
+        assert float(text) == pytest.approx(place)
+
+
 def test_the_legend_covers_no_data(tmp_path):
     figure = draw(tmp_path, rows_of(100, 10))
     losses = figure.axes[0]
