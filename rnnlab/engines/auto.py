@@ -21,7 +21,7 @@ from rnnlab.engines.engine import Engine
 from rnnlab.engines.scan import Scan
 
 FILE = "measured.json"
-GAIN = 0.9  # of Scan's time: what an engine may take at most to be picked before it
+GAIN = 0.8  # of Scan's time: what an engine may take at most to be picked before it
 
 
 class Row(NamedTuple):
@@ -47,7 +47,7 @@ def auto(
 ) -> Engine:
     """Returns the engine on which training `cell` was measured to be fastest.
 
-    By a tenth at least, or else `Scan`: less is not told from noise, nor does it hold
+    By a fifth at least, or else `Scan`: less is not told from noise, nor does it hold
     for all cells of a structure.
 
     Where nothing was measured on the backend: `Deferred` for a SplitCell, else `Scan`.
