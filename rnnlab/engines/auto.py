@@ -21,7 +21,7 @@ from rnnlab.engines.engine import Engine
 from rnnlab.engines.scan import Scan
 
 FILE = "measured.json"
-GAIN = 0.8  # of Scan's time: what an engine may take at most to be picked before it
+GAIN = 0.8  # of the usual engine's time: what one may take at most to be picked for it
 
 
 class Row(NamedTuple):
@@ -47,10 +47,9 @@ def auto(
 ) -> Engine:
     """Returns the engine on which training `cell` was measured to be fastest.
 
-    By a fifth at least, or else `Scan`: less is not told from noise, nor does it hold
-    for all cells of a structure.
-
-    Where nothing was measured on the backend: `Deferred` for a SplitCell, else `Scan`.
+    By a fifth at least, or else the usual one, which is `Deferred` for a SplitCell and
+    `Scan` for others: less is not told from noise, nor does it hold for all cells of a
+    structure. Where nothing was measured on the backend, the usual one.
 
     Args:
         cell: what a step computes; only its structure is looked at.
@@ -72,17 +71,16 @@ def auto(
     lengths = {row.length for row in rows}
     if length is not None and rows:
         lengths = {min(lengths, key=lambda known: abs(math.log(known / length)))}
-    best = {_fastest([row for row in rows if row.length == n]) for n in lengths}
-    if len(best) == 1:
-        return best.pop()
-    return Deferred() if kind == "split" else Scan()
+    usual: Engine = Deferred() if kind == "split" else Scan()
+    best = {_fastest([row for row in rows if row.length == n], usual) for n in lengths}
+    return best.pop() if len(best) == 1 else usual
 
 
-def _fastest(rows: Sequence[Row]) -> Engine:
-    """Returns the fastest engine, or `Scan` where the gain is within the noise."""
+def _fastest(rows: Sequence[Row], usual: Engine) -> Engine:
+    """Returns the fastest engine, or the usual one where the gain may be noise."""
     best = min(rows, key=lambda row: row.seconds)
-    plain = [row.seconds for row in rows if row.engine == Scan()]
-    return Scan() if plain and best.seconds > GAIN * plain[0] else best.engine
+    known = [row.seconds for row in rows if row.engine == usual]
+    return usual if known and best.seconds > GAIN * known[0] else best.engine
 
 
 def structure(cell: Cell[Any]) -> str:

@@ -33,7 +33,9 @@ ROWS = (
     Row("cpu", "plain", 10, Scan(), 1.0),
     Row("cpu", "plain", 10, Scan(unroll=4), 0.95),
     Row("cpu", "plain", 99, Scan(), 1.0),
-    Row("cpu", "plain", 99, Scan(unroll=4), 0.85),
+    Row("cpu", "plain", 99, Scan(unroll=4), 0.75),
+    Row("gpu", "split", 10, Scan(), 0.9),
+    Row("gpu", "split", 10, Deferred(), 1.0),
     Row("tpu", "split", 10, Scan(), 1.0),
 )
 
@@ -58,7 +60,7 @@ def rows(monkeypatch):
         (LINEAR, 10**6, "cpu", Chunked(16)),
         (LINEAR, None, "cpu", Chunked(16)),  # wins at both
         (masked(LINEAR), 64, "cpu", Chunked(16)),
-        (PLAIN, 10, "cpu", Scan()),  # 5 % are noise
+        (PLAIN, 10, "cpu", Scan()),  # 5 % are noise, and so are 10
         (PLAIN, 99, "cpu", Scan(unroll=4)),
         (LINEAR, 64, "tpu", Scan()),  # nothing measured from here on
         (PLAIN, None, "cpu", Scan()),
