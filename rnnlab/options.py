@@ -107,6 +107,24 @@ def differences(old: Any, new: Any) -> list[str]:
     return found
 
 
+def whole_numbers(name: str, text: str) -> tuple[int, ...]:
+    """Returns the numbers of an option such as `--lengths=20,50`.
+
+    Raises:
+        InputError: they are not whole numbers with commas between, or none, or one
+            stands there twice.
+    """
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise InputError(
+            f"--{name} must be whole numbers like 20,50,100, got {text!r}."
+        )
+    numbers = tuple(int(part) for part in parts)
+    if len({*numbers}) < len(numbers):
+        raise InputError(f"--{name} must name each number once, got {text!r}.")
+    return numbers
+
+
 def base(field: Any) -> type:
     """Returns the type of a field's values other than None."""
     kinds = typing.get_args(field.type) or (field.type,)

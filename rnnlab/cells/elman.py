@@ -5,11 +5,16 @@ from typing import Literal
 
 import jax
 
-from rnnlab.activations import tanh
+from rnnlab.activations import sigmoid, tanh
 from rnnlab.cells import checks
 from rnnlab.cells.dense import DenseSplit
 
-ACTIVATIONS = {"tanh": tanh, "relu": jax.nn.relu}
+ACTIVATIONS = {
+    "leaky_relu": jax.nn.leaky_relu,
+    "relu": jax.nn.relu,
+    "sigmoid": sigmoid,
+    "tanh": tanh,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,14 +23,14 @@ class Elman(DenseSplit):
 
     Attributes:
         features: H, the number of units.
-        activation: `tanh` or `relu`.
+        activation: `tanh`, `sigmoid`, `relu` or `leaky_relu` (0.01 below zero).
 
     References:
         Elman, Finding structure in time, 1990,
         https://doi.org/10.1207/s15516709cog1402_1
     """
 
-    activation: Literal["tanh", "relu"] = "tanh"
+    activation: Literal["tanh", "sigmoid", "relu", "leaky_relu"] = "tanh"
 
     def __post_init__(self):
         super().__post_init__()

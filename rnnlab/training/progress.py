@@ -22,6 +22,7 @@ class Progress:
         start: int,
         stream: TextIO = sys.stderr,
         interval: float = 10.0,
+        unit: str = "tokens",
     ):
         """Prepares the display; the bar or the first line comes with an update.
 
@@ -30,6 +31,7 @@ class Progress:
           start: The step that was restored, 0 in a fresh run.
           stream: A terminal gets a bar, anything else gets lines.
           interval: Seconds between two lines.
+          unit: What is counted beside steps, for the rate.
         """
         terminal = stream.isatty()
         self._sink: _Sink = _Bar(stream, total, start) if terminal else _Lines(stream)
@@ -37,6 +39,7 @@ class Progress:
         self._total = total
         self._shown: tuple[float, int] | None = None  # time and step
         self._tokens = 0
+        self._unit = unit
 
     def update(
         self, step: int, tokens: int, figures: Mapping[str, SupportsFloat]
@@ -60,7 +63,7 @@ class Progress:
         seconds = max(now - then, 1e-9)
         left = seconds / max(step - first, 1) * (self._total - step)
         parts = [f"{name} {float(value):.4g}" for name, value in figures.items()]
-        parts.append(f"{self._tokens / seconds:,.0f} tokens/s")
+        parts.append(f"{self._tokens / seconds:,.0f} {self._unit}/s")
         parts.append(f"{datetime.timedelta(seconds=round(left))} left")
         self._sink.show(step, self._total, "  ".join(parts))
         self._shown, self._tokens = (now, step), 0

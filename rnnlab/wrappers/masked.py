@@ -50,7 +50,7 @@ class Mask(Rule):
         """Returns the carry of before, and zeros, where the step does not count."""
         if marks.valid is None:
             return after, y
-        return choose(marks.valid, after, before), self.show(y, marks)
+        return choose(marks.valid, after, before), self.show(after, y, marks)
 
     def coefficients(
         self, cell: Any, params: Params, a: jax.Array, b: jax.Array, marks: Marks
@@ -64,7 +64,7 @@ class Mask(Rule):
             a = choose(marks.reset, jnp.zeros_like(a), a)
         return a, b
 
-    def show(self, y: Any, marks: Marks) -> Any:
+    def show(self, h: Any, y: Any, marks: Marks) -> Any:
         """Returns y, zero where a step does not count."""
         if marks.valid is None:
             return y

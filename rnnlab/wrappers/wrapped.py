@@ -83,8 +83,8 @@ class Rule:
         """Returns `enter` and `leave` in terms of h -> a h + b."""
         return a, b
 
-    def show(self, y: Any, marks: Any) -> Any:
-        """Returns the output of a linear cell's step."""
+    def show(self, h: jax.Array, y: Any, marks: Any) -> Any:
+        """Returns the output of a linear cell's step, whose new state is `h`."""
         return y
 
 
@@ -199,7 +199,7 @@ class WrappedLinear(Wrapped, LinearCell):
     def readout(self, params: Params, h: jax.Array, u: Marked) -> Any:
         """Returns the output of a step whose new state is `h`."""
         y = self.cell.readout(self.rule.own(params), h, u.x)
-        return self.rule.show(y, u.marks)
+        return self.rule.show(h, y, u.marks)
 
 
 def wrap(cell: Cell[Any], rule: Rule) -> Wrapped:
