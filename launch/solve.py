@@ -10,27 +10,20 @@ import numpy as np
 import optax
 
 from rnnlab.cell import Cell
-from rnnlab.data.synthetic import Problem, adding, parity
 from rnnlab.engines import Engine, Scan
-
-Draw = Callable[[np.random.Generator, int, int], Problem]
+from rnnlab.problems import Adding, Classes, Draw, Parity, Problem
 
 
 class Toy(NamedTuple):
-    """A problem, how it is judged, and when it counts as solved.
+    """A problem and when it counts as solved.
 
     Attributes:
-        draw: gives a batch of it.
-        steps: T.
-        loss: from what was said and what should have been, of each answer.
-        wrong: the same, what is to fall below `solved` in the mean.
-        solved: see above.
+        problem: what is to be learned.
+        solved: the share of wrong answers or, of numbers, the squared error that it is
+            to fall below.
     """
 
-    draw: Draw
-    steps: int
-    loss: Callable[[jax.Array, jax.Array], jax.Array]
-    wrong: Callable[[jax.Array, jax.Array], jax.Array]
+    problem: Problem
     solved: float
 
 
@@ -67,59 +60,55 @@ def solve(
         seeds: each one's data and parameters.
     """
     made = cell(training.features)
-    runs = [_drawn(made, toy, training, seed) for seed in seeds]
-    params, data = jax.tree.map(lambda *leaves: np.stack(leaves), *runs)
-    return np.asarray(_train(made, toy, training, engine, params, data))
+    runs = [_drawn(made, toy.problem, training, seed) for seed in seeds]
+    params, keys = jax.tree.map(lambda *leaves: np.stack(leaves), *runs)
+    return np.asarray(_train(made, toy.problem, training, engine, params, keys))
 
 
-def _drawn(cell, toy, training, seed):
-    """Returns params and all batches; not compiled: cells share what is."""
-    rng = np.random.default_rng(seed)
-    batches = [toy.draw(rng, toy.steps, training.rows) for _ in range(training.updates)]
-    x, y = (np.stack([batch[k] for batch in batches]) for k in (0, 1))
-    of_cell, of_output = jax.random.split(jax.random.key(seed))
-    own, carry = cell.init(of_cell, x.shape[-1]), cell.initial((training.rows,))
-    said = jax.eval_shape(lambda own: Scan()(cell, own, carry, x[0])[1], own)
-    shape = said.shape[-1], y.shape[-1]
+def _drawn(cell, problem, training, seed):
+    """Returns params and the key of all batches; not compiled: cells share what is."""
+    of_cell, of_output, of_batches = jax.random.split(jax.random.key(seed), 3)
+    rows = training.rows
+    own, carry = cell.init(of_cell, problem.inputs), cell.initial((rows,))
+    x = jax.eval_shape(lambda key: problem.draw(key, rows).x, of_batches)
+    said = jax.eval_shape(lambda own, x: Scan()(cell, own, carry, x)[1], own, x)
+    shape = said.shape[-1], problem.outputs
     output = shape[0] ** -0.5 * jax.random.normal(of_output, shape)
     params = {"cell": own, "output": output, "bias": np.zeros(shape[1:], np.float32)}
-    return params, (x, y, batches[0].counts / batches[0].counts.sum())
+    return params, jax.random.key_data(of_batches)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
 @functools.partial(jax.vmap, in_axes=(None, None, None, None, 0, 0))
-def _train(cell, toy, training, engine, params, data):
-    x, y, counts = data
+def _train(cell, problem, training, engine, params, key):
     optimizer = optax.chain(
         optax.clip_by_global_norm(training.norm), optax.adam(training.rate)
     )
     carry = cell.initial((training.rows,))
 
-    def loss(params, x, y):
-        _, h = engine(cell, params["cell"], carry, x)
-        answer = h @ params["output"] + params["bias"]
+    def loss(params, draw):
+        _, h = engine(cell, params["cell"], carry, draw.x)
+        said = h @ params["output"] + params["bias"]
+        return problem.loss(said, draw), wrong(problem, said, draw)
 
-        def mean(of_each):
-            return jnp.sum(counts * jnp.mean(of_each(answer, y), axis=(1, 2)))
-
-        return mean(toy.loss), mean(toy.wrong)
-
-    def update(state, batch):
+    def update(state, key):
         params, memory = state
-        (_, wrong), gradient = jax.value_and_grad(loss, has_aux=True)(params, *batch)
+        draw = problem.draw(key, training.rows)
+        (_, errors), gradient = jax.value_and_grad(loss, has_aux=True)(params, draw)
         change, memory = optimizer.update(gradient, memory, params)
-        return (optax.apply_updates(params, change), memory), wrong
+        return (optax.apply_updates(params, change), memory), errors
 
-    _, wrong = jax.lax.scan(update, (params, optimizer.init(params)), (x, y))
-    return jnp.mean(wrong[-max(1, training.updates // 10) :])
-
-
-def misjudged(answer: jax.Array, y: jax.Array) -> jax.Array:
-    """Returns 1 where the answer's sign is the wrong one for a target of 0 or 1."""
-    return ((answer > 0) != (y > 0.5)).astype(jnp.float32)
+    keys = jax.random.split(jax.random.wrap_key_data(key), training.updates)
+    _, errors = jax.lax.scan(update, (params, optimizer.init(params)), keys)
+    return jnp.mean(errors[-max(1, training.updates // 10) :])
 
 
-TOYS = {
-    "parity": Toy(parity, 10, optax.sigmoid_binary_cross_entropy, misjudged, 0.05),
-    "adding": Toy(adding, 50, optax.squared_error, optax.squared_error, 0.02),
-}
+def wrong(problem: Problem, said: jax.Array, draw: Draw) -> jax.Array:
+    """Returns the share of wrong answers, or the mean squared error of numbers."""
+    of_each = problem.misses if isinstance(problem, Classes) else problem.losses
+    errors = of_each(said[-len(draw.y) :], draw.y)
+    return jnp.sum(errors * draw.counts) / jnp.sum(draw.counts)
+
+
+PARITY, ADDING = Parity(steps=10), Adding(steps=50)
+TOYS = {"parity": Toy(PARITY, 0.05), "adding": Toy(ADDING, 0.02)}

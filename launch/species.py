@@ -11,7 +11,7 @@ import numpy as np
 
 from launch.bench_engines import call
 from launch.bench_layers import gradients
-from launch.solve import TOYS, TRAINING, Toy, solve
+from launch.solve import ADDING, PARITY, TOYS, TRAINING, Toy, solve
 from launch.turns import in_turns
 from rnnlab.cell import Cell
 from rnnlab.engines import Engine, Scan
@@ -31,8 +31,8 @@ LEGEND = f"""\
   steps, on the engine that `rnnlab.engines.auto` picks; *of Scan*: how many times as
   fast that is as on `Scan()`.
 - *parity*: the share of wrong answers to "an odd number of ones so far?" over
-  {TOYS["parity"].steps} bits. *adding*: the squared error of the sum of two marked
-  numbers among {TOYS["adding"].steps}; 0.167 for the answer 1. One layer of
+  {PARITY.steps} bits. *adding*: the squared error of the sum of two marked
+  numbers among {ADDING.steps}; {ADDING.floor:.3f} for the answer 1. One layer of
   {TRAINING.features} units, {TRAINING.updates:,} batches of {TRAINING.rows}, Adam at
   {TRAINING.rate}; the median of {len(SEEDS)} seeds. Bold: solved by each of them, below
   {TOYS["parity"].solved} and {TOYS["adding"].solved}."""

@@ -66,7 +66,16 @@ def main() -> None:
             "time of this start": f"{time.monotonic() - began:,.0f} s",
         }
         command = shlex.join(["python", "-m", "launch.study", *sys.argv[1:]])
-        report.write(folder, study, config, command, findings, environment)
+        report.write(
+            folder,
+            study.title,
+            study.claim,
+            study.source,
+            study.protocol(config),
+            command,
+            findings,
+            environment,
+        )
         print(f"{findings.verdict}\n{folder / 'report.html'}")
 
 

@@ -125,6 +125,26 @@ def whole_numbers(name: str, text: str) -> tuple[int, ...]:
     return numbers
 
 
+def numbers(name: str, text: str) -> tuple[float, ...]:
+    """Returns the numbers of an option such as `--learning_rates=1e-3,1e-2`.
+
+    Raises:
+        InputError: they are not positive numbers with commas between, or none, or one
+            stands there twice.
+    """
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if not found or not all(0 < number < math.inf for number in found):
+        raise InputError(
+            f"--{name} must be positive numbers like 1e-3,1e-2, got {text!r}."
+        )
+    if len({*found}) < len(found):
+        raise InputError(f"--{name} must name each number once, got {text!r}.")
+    return found
+
+
 def base(field: Any) -> type:
     """Returns the type of a field's values other than None."""
     kinds = typing.get_args(field.type) or (field.type,)

@@ -27,7 +27,14 @@ LAYERS = [
     "probes",
     "nn",
 ]  # each sees those before
-HELPERS = {"errors", "files", "interop", "options", "windows"}  # import only each other
+HELPERS = {
+    "errors",
+    "files",
+    "interop",
+    "options",
+    "problems",
+    "windows",
+}  # import only each other
 TASKLESS = {"training", "data"}  # know no model
 
 

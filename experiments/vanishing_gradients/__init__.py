@@ -9,6 +9,15 @@ from types import ModuleType
 
 STUDIES = {
     "temporal_order": "experiments.vanishing_gradients.temporal_order",
+    "lags": "experiments.vanishing_gradients.lags",
+    "irnn": "experiments.vanishing_gradients.irnn",
+    "chrono": "experiments.vanishing_gradients.chrono",
+    "forget_bias": "experiments.vanishing_gradients.forget_bias",
+    "unitary": "experiments.vanishing_gradients.unitary",
+    "truncation": "experiments.vanishing_gradients.truncation",
+    "greff": "experiments.vanishing_gradients.greff",
+    "jsb": "experiments.vanishing_gradients.jsb",
+    "lyapunov": "experiments.vanishing_gradients.lyapunov",
 }
 
 

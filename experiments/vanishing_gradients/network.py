@@ -47,7 +47,7 @@ class Network:
 
     def said(self, params: Params, x: jax.Array) -> jax.Array:
         """Returns what the network says at the last A steps, [A, B, O]."""
-        return self._said(params, self._outputs(params["cell"], x))
+        return self.read(params, self._outputs(params["cell"], x))
 
     def loss(self, params: Params, draw: Draw) -> jax.Array:
         """Returns the problem's loss."""
@@ -68,12 +68,12 @@ class Network:
         draw = self.problem.draw(key, self.rows)
 
         def loss(params, last, y):
-            return self.problem.loss(self._said(params, y), draw)
+            return self.problem.loss(self.read(params, y), draw)
 
         value, _, grads = omega.gradient(
             loss,
             knobs["omega"],
-            self._engine(),
+            self.runs_on(),
             self.cell,
             params,
             lambda params: params["cell"],
@@ -87,16 +87,17 @@ class Network:
         draw = self.problem.draw(key, rows)
         return jnp.mean(self.problem.failed(self.said(params, draw.x), draw))
 
-    def _engine(self) -> Engine:
+    def runs_on(self) -> Engine:
+        """Returns the engine."""
         return auto(self.cell) if self.engine is None else self.engine
 
     def _outputs(self, own: Params, x: jax.Array) -> jax.Array:
         """Returns what the cell puts out at all steps, [T, B, H]."""
         carry = self.cell.start(own, (x.shape[1],))
-        return self._engine()(self.cell, own, carry, x)[1]
+        return self.runs_on()(self.cell, own, carry, x)[1]
 
-    def _said(self, params: Params, y: jax.Array) -> jax.Array:
-        """Returns what is said of the last outputs, [A, B, O]."""
+    def read(self, params: Params, y: jax.Array) -> jax.Array:
+        """Returns what is said of the cell's outputs [T, B, H], [A, B, O]."""
         output, answers = params["output"], len(self._draw_shape().y)
         return y[-answers:] @ output["kernel"] + output["bias"]
 

@@ -54,3 +54,8 @@ def by(results: Sequence[Result], *names: str) -> dict[tuple[Any, ...], list[Res
     for result in results:
         found.setdefault(tuple(result.name[name] for name in names), []).append(result)
     return found
+
+
+def losses(result: Result) -> list[tuple[float, float | None]]:
+    """Returns (updates, loss) at each look, for `figures.curves`."""
+    return [(at, loss) for at, loss, _ in result.curve]

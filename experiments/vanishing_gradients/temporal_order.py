@@ -22,7 +22,7 @@ import numpy as np
 
 from experiments.vanishing_gradients import figures
 from experiments.vanishing_gradients.network import Network, clipped_sgd, learner
-from experiments.vanishing_gradients.study import Findings, Study, by
+from experiments.vanishing_gradients.study import Findings, Study, by, losses
 from rnnlab import initializers
 from rnnlab.cell import Params
 from rnnlab.cells import Elman
@@ -205,7 +205,7 @@ def findings(config: Config, results: Sequence[Result]) -> Findings:
     longest = max(config.steps())
     panels = {
         init: {
-            method: [run.curve for run in runs]
+            method: [losses(run) for run in runs]
             for (method,), runs in by(
                 [
                     r
@@ -224,8 +224,10 @@ def findings(config: Config, results: Sequence[Result]) -> Findings:
         {
             "success": (figures.success(counts), "Runs that solve it, by length."),
             "learning": (
-                figures.curves(panels, math.log(4), "loss (nats)"),
-                f"The loss of each run at T = {longest}.",
+                figures.curves(
+                    panels, math.log(4), "loss (nats)", floor_name="no memory"
+                ),
+                f"Loss at T = {longest}; median and range of the seeds.",
             ),
         },
     )

@@ -9,12 +9,16 @@ import jax.numpy as jnp
 from rnnlab.cell import Cell
 from rnnlab.engines import Engine, Scan
 from rnnlab.engines.engine import shape_of
+from rnnlab.probes.gradients import Tapped
 from rnnlab.sequences import flip, run
 from rnnlab.wrappers import is_random
 
 
 class Recurrent(nn.Module):
     """One layer: a cell, executed over time by an engine.
+
+    The gradient by its carry at every step is that by the variable `carry` of the
+    collection `taps`, where there is one: see `rnnlab.nn.taps`.
 
     Attributes:
         cell: what a step computes.
@@ -50,11 +54,13 @@ class Recurrent(nn.Module):
             train: whether the cell's wrappers drop anything.
         """
         params = self.param("cell", self.cell.init, x.shape[-1])
-        if carry is None:
-            carry = self.cell.start(params, self._batch(x), x.dtype)
+        carry = self.begin(params, carry, x)
         key = self.make_rng("dropout") if train and is_random(self.cell) else None
+        engine = self.engine
+        if self.has_variable("taps", "carry"):
+            engine = Tapped(engine, self.get_variable("taps", "carry"))
         return run(
-            self.engine,
+            engine,
             self.cell,
             params,
             carry,
@@ -65,10 +71,14 @@ class Recurrent(nn.Module):
             key=key,
         )
 
-    def _batch(self, x: jax.Array) -> tuple[int, ...]:
-        """Returns the batch axes of x: those before the cell's own."""
+    @nn.nowrap
+    def begin(self, params: Any, carry: Any, x: jax.Array) -> Any:
+        """Returns the carry, or for None the cell's start for the batch axes of x."""
+        if carry is not None:
+            return carry
         own = jax.tree.leaves(jax.eval_shape(lambda: self.cell.initial(())))[0]
-        return shape_of(x)[1 : x.ndim - own.ndim]
+        batch = shape_of(x)[1 : x.ndim - own.ndim]  # what stands before the cell's own
+        return self.cell.start(params, batch, x.dtype)
 
 
 class Bidirectional(nn.Module):

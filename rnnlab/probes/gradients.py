@@ -1,16 +1,18 @@
 """What a loss owes to the state at each step: the gradient by the carry, by lag.
 
     def loss(carry, y):
-        return y[-1].sum()
+        return carry.h.sum()  # of each row's last step, whatever its length
 
     found = by_carry(loss, Deferred(), cell, params, carry, x, lengths=lengths)
     fading = rate(by_lag(found.h))  # of an LSTM's h; found.c is the other path
+    reach = memory(by_lag(found))  # in steps
 
 References:
     Pascanu, Mikolov, Bengio, On the difficulty of training recurrent neural networks,
     2013, https://arxiv.org/abs/1211.5063
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -25,14 +27,22 @@ from rnnlab.wrappers.tapped import tapped
 from rnnlab.wrappers.wrapped import Marked
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
 class Tapped:
-    """An engine that adds to the carry before each step; outside all other wrappers."""
+    """An engine that adds to the carry before each step; outside all other wrappers.
+
+    It holds arrays, which have no hash: unlike other engines it equals itself alone,
+    and is made where it is used, inside of what is compiled.
+
+    Attributes:
+        engine: how the steps are executed.
+        taps: what is added, leaves [T, B, ...] as the carry's are [B, ...].
+    """
 
     runs: ClassVar[type[Cell[Any]]] = Cell
 
-    def __init__(self, engine: Engine, taps: Any):
-        """Takes what is added, leaves [T, B, ...] as the carry's are [B, ...]."""
-        self.engine, self.taps = engine, taps
+    engine: Engine
+    taps: Any
 
     def __call__(
         self, cell: Cell[Any], params: Params, carry: Any, x: Any
@@ -80,17 +90,21 @@ def by_carry(
     return jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), found, at_end)
 
 
-def by_lag(gradients: Any) -> jax.Array:
+def by_lag(gradients: Any, axes: int = 1) -> jax.Array:
     """Returns the norms over units, those of the end first: [T + 1, B], by lag.
 
     Args:
         gradients: leaves [T + 1, B, ...]: all that `by_carry` gives, or one path of it.
+        axes: the batch axes, between time and units, that the norms keep.
     """
-    squares = [
-        jnp.sum(jnp.abs(a.reshape(*a.shape[:2], -1)) ** 2, axis=-1)
-        for a in jax.tree.leaves(gradients)
-    ]
+    squares = [over_units(a, axes) ** 2 for a in jax.tree.leaves(gradients)]
     return jnp.sqrt(sum(squares))[::-1]
+
+
+def over_units(a: jax.Array, axes: int = 1) -> jax.Array:
+    """Returns the norm over what follows time and batch: [T, B, ...] -> [T, B]."""
+    flat = a.reshape(*a.shape[: 1 + axes], -1)
+    return jnp.sqrt(jnp.sum(jnp.abs(flat) ** 2, axis=-1))
 
 
 def rate(norms: jax.Array) -> jax.Array:
@@ -106,6 +120,26 @@ def rate(norms: jax.Array) -> jax.Array:
     count = jnp.sum(known, axis=0)
     centred = jnp.where(known, lags - jnp.sum(known * lags, axis=0) / count, 0)
     return jnp.exp(jnp.sum(centred * logs, axis=0) / jnp.sum(centred**2, axis=0))
+
+
+def memory(norms: jax.Array) -> jax.Array:
+    """Returns the lags over which norms [L, ...] fall to 1/e for good, [...].
+
+    Counted from the first lag whose norm is not zero, to where they are last as large
+    as 1/e of the norm there; between two lags along the line through their logarithms,
+    so that for a pure decay it is -1 / log(rate). A dip on the way does not count.
+    Where norms never fall that far, L - 1: the length of the sequence, for what
+    `by_lag` gives of `by_carry`. NaN where all are zero.
+    """
+    lags = jnp.arange(len(norms)).reshape(-1, *(1,) * (norms.ndim - 1))
+    first = jnp.argmax(norms > 0, axis=0)
+    bound = jnp.take_along_axis(norms, first[None], 0)[0] / jnp.e
+    last = jnp.max(jnp.where(norms >= bound, lags, 0), axis=0)
+    after = jnp.minimum(last + 1, len(norms) - 1)
+    here, there = (jnp.take_along_axis(norms, k[None], 0)[0] for k in (last, after))
+    part = jnp.log(here / bound) / jnp.log(here / there)  # 0 where the next is zero
+    found = jnp.where(after > last, last - first + part, len(norms) - 1)
+    return jnp.where(bound > 0, found, jnp.nan)
 
 
 def differentiable(cell: Cell[Any], carry: Any) -> None:

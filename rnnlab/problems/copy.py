@@ -136,6 +136,11 @@ class SelectiveCopy(Copied):
         checks.least(self, "lag", self.items)
 
     @property
+    def outputs(self) -> int:
+        """The symbols; no answer is blank."""
+        return self.symbols
+
+    @property
     def floor(self) -> float:
         """The logarithm of `symbols`: all are as likely at each answer."""
         return math.log(self.symbols)

@@ -117,19 +117,20 @@ def run(groups: Sequence[Group], folder: Path) -> list[Result]:
         )
     known = {_key(result.name): result for result in read(folder)}
     _mend(folder / RESULTS)
-    total = sum(group.updates * len(group.points) for group in groups)
+    total = sum(max(group.updates, 1) * len(group.points) for group in groups)
     progress = Progress(total, 0, unit="updates")
     with StopSignals() as stop, progress:
         done = 0
         for group in groups:
             todo = [p for p in group.points if _key(p.name) not in known]
-            done += group.updates * (len(group.points) - len(todo))
+            cost = max(group.updates, 1)
+            done += cost * (len(group.points) - len(todo))
             if not todo:
                 continue
             for result in _train(group, todo, folder, stop, progress, done):
                 _append(folder / RESULTS, result)
                 known[_key(result.name)] = result
-                done += group.updates
+                done += cost
     return [known[name] for name in names]
 
 
@@ -218,11 +219,13 @@ def _train(
                 diverged = group.updates > 0 and not finite
                 if solved or diverged or updates >= group.updates:
                     rows[place] = None
-                    done += group.updates
+                    done += max(group.updates, 1)
                     yield row.result(updates, bool(solved), diverged)
             left = [place for place, row in enumerate(rows) if row]
             progress.update(
-                done + updates * len(left), group.every * alive, {"runs": len(left)}
+                done + updates * len(left),
+                group.every * alive,
+                {"under way": len(left)},
             )
             if left and len(left) <= 0.75 * len(rows):
                 runs, rows = select(runs, left), [rows[place] for place in left]

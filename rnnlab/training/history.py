@@ -17,9 +17,11 @@ class History:
         loss_sum: of the updates since the last row of metrics, as `norm_sum`.
         norm_sum: of the gradient norms.
         count: of these updates.
-        train_seconds: spent in steps, without compiling, validating and saving.
+        clipped: of the updates since the last probe, those whose gradient was clipped.
+        unprobed: all of these updates.
+        train_seconds: spent in steps, without compiling, probing, validating, saving.
         train_steps: done in these seconds.
-        seconds: of steps, validating and saving together, with compiling.
+        seconds: of all of these together, with compiling.
     """
 
     best_loss: float | None = None
@@ -28,15 +30,19 @@ class History:
     loss_sum: float = 0.0
     norm_sum: float = 0.0
     count: int = 0
+    clipped: int = 0
+    unprobed: int = 0
     train_seconds: float = 0.0
     train_steps: int = 0
     seconds: float = 0.0
 
-    def add(self, metrics: Metrics) -> None:
-        """Counts one update towards the next row."""
+    def add(self, metrics: Metrics, clip_norm: float | None) -> None:
+        """Counts one update towards the next row, and the next probe."""
         self.loss_sum += float(metrics.loss)
         self.norm_sum += float(metrics.grad_norm)
         self.count += 1
+        self.clipped += clip_norm is not None and bool(metrics.grad_norm > clip_norm)
+        self.unprobed += 1
 
     def row(self, metrics: Metrics) -> dict[str, float]:
         """Returns the means since the last row and starts the next one."""
@@ -49,6 +55,12 @@ class History:
         self.loss_sum = self.norm_sum = 0.0
         self.count = 0
         return row
+
+    def clip_fraction(self) -> float:
+        """Returns the share of updates clipped since the last call, and starts anew."""
+        share = self.clipped / self.unprobed if self.unprobed else math.nan
+        self.clipped = self.unprobed = 0
+        return share
 
     def validated(self, step: int, loss: float) -> bool:
         """Notes a validation and returns whether it is the best so far."""

@@ -1,8 +1,8 @@
 """The training loop: one for every task.
 
 A step is dispatched before the figures of the one before it are fetched, so the
-device never waits for the host; at a validation, a checkpoint and a signal the loop
-first draws level. All that a resume needs is in two places: `State` on the device
+device never waits for the host; at a probe, a validation, a checkpoint and a signal
+the loop first draws level. All that a resume needs is in two places: `State` on the device
 and `History` on the host.
 """
 
@@ -18,6 +18,7 @@ from rnnlab.errors import Diverged, Preempted
 from rnnlab.training.checkpoints import Checkpoints
 from rnnlab.training.evaluate import evaluator
 from rnnlab.training.history import History
+from rnnlab.training.probing import keep, prober
 from rnnlab.training.progress import Progress
 from rnnlab.training.settings import Training
 from rnnlab.training.signals import StopSignals
@@ -112,10 +113,14 @@ class _Run:
         epoch = self.task.steps_per_epoch
         validate_every = self.settings.eval_every or epoch
         save_every = self.settings.checkpoint_every or epoch
+        probe_every = self.settings.probe_every or 0
+        probe = prober(self.task) if probe_every else None
         step = train_step(self.task, self.settings, self.total)
         evaluate = evaluator(self.task)
         pending: Metrics | None = None
         for batch in self.task.batches("train", done):
+            due = probe is not None and (done + 1) % probe_every == 0
+            before = keep(state) if due else None  # the step takes its buffers
             state, metrics = step(state, batch)
             if pending is not None:
                 self._account(done, pending)
@@ -124,10 +129,12 @@ class _Run:
             last = done >= self.total
             validate = done % validate_every == 0 or last
             save = done % save_every == 0 or last or stop.received is not None
-            if not (validate or save):
+            if not (before or validate or save):
                 continue
             self._account(done, pending)
             pending = self.last_step = None
+            if probe is not None and before is not None:
+                self._probed(done, probe(before, state.params, batch))
             if validate:
                 state = self._validate(done, state, evaluate)
             over = last or self._out_of_patience()
@@ -161,12 +168,20 @@ class _Run:
                 f" go on with --resume and a higher --skip_nonfinite."
             )
         if not metrics.skipped:
-            self.history.add(metrics)
+            self.history.add(metrics, self.settings.clip_norm)
         if done % self.settings.log_every == 0:
             self.writer.write(done, self.history.row(metrics))
         loss = float(metrics.loss)
         figures = {"loss": loss, **self.describe(loss)}
         self.progress.update(done, self.targets, figures)
+
+    def _probed(self, done: int, figures: Mapping[str, Any]) -> None:
+        """Writes what a probe found, and how often the gradient was clipped since."""
+        row = dict(jax.device_get(figures))
+        share = self.history.clip_fraction()
+        if self.settings.clip_norm is not None:
+            row["clip_fraction"] = share
+        self.writer.write(done, row)
 
     def _validate(
         self, done: int, state: State, evaluate: Callable[[Any, str], float]

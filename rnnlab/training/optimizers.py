@@ -71,9 +71,27 @@ def chain(settings: "Training") -> optax.GradientTransformation:
         parts.append(optax.clip(settings.clip_value))
     if settings.clip_norm is not None:
         parts.append(optax.clip_by_global_norm(settings.clip_norm))
+    if settings.clip_layer is not None:
+        parts.append(clip_each(settings.clip_layer))
     if settings.clip_adaptive is not None:
         parts.append(optax.adaptive_grad_clip(settings.clip_adaptive))
+    if settings.gradient_noise:
+        variance = settings.gradient_noise**2
+        parts.append(optax.add_noise(variance, 0.55, settings.seed))
     return optax.chain(*parts, OPTIMIZERS[settings.optimizer](settings))
+
+
+def clip_each(norm: jax.Array | float) -> optax.GradientTransformation:
+    """Returns clipping of each array of the gradient by its own norm."""
+
+    def clip(grads: Any, params: Any) -> Any:
+        del params
+        return jax.tree.map(
+            lambda g: g * jnp.minimum(1, norm / (jnp.linalg.norm(g.ravel()) + 1e-12)),
+            grads,
+        )
+
+    return optax.stateless(clip)
 
 
 def _add_l1(weight: float) -> optax.GradientTransformation:

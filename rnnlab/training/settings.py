@@ -32,8 +32,15 @@ class Training:
     l2: float = option(0.0, "penalty on squares: l2 times p is added", least=0)
     clip_norm: float | None = option(5.0, "largest norm of the whole gradient", above=0)
     clip_value: float | None = option(None, "largest single derivative", above=0)
+    clip_layer: float | None = option(
+        None, "largest norm of the gradient of one array", above=0
+    )
     clip_adaptive: float | None = option(
         None, "largest ratio of gradient to parameter norm, per unit", above=0
+    )
+
+    gradient_noise: float = option(
+        0.0, "deviation of noise on the gradient at first, fading", least=0
     )
 
     schedule: str = option("constant", "of the learning rate", choices=SCHEDULES)
@@ -53,6 +60,12 @@ class Training:
     )
     log_every: int = option(
         20, "steps between rows of metrics.jsonl", above=0, free=True
+    )
+    probe_every: int | None = option(
+        None,
+        "steps between looks at gradients, gates and updates; by default none",
+        above=0,
+        free=True,
     )
     checkpoint_every: int | None = option(
         None, "steps; by default an epoch", above=0, free=True

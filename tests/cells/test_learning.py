@@ -16,7 +16,7 @@ SHORT, LONG = Training(features=16, updates=400), Training(features=16, updates=
 CANNOT = ["linear_sru", "lru", "mingru", "minlstm", "positive_mingru"]
 CANNOT += ["positive_minlstm", "qrnn", "rg_lru", "s5"]  # parity, that is
 OWN = {  # cells that take longer, or another rate, for parity
-    "clockwork": LONG._replace(features=32, rate=3e-3, updates=2000),
+    "clockwork": LONG._replace(features=32, updates=1000),
     "irnn": LONG._replace(features=32, rate=3e-3, updates=1000),
     "tape_rnn": LONG._replace(updates=1000),
 }
@@ -31,7 +31,7 @@ ADD = {
     "sru": LONG,
 }
 BEGIN = {  # cells that are on the way after as much: half of what no memory leaves
-    "antisymmetric": LONG._replace(rate=3e-3, updates=2500),
+    "antisymmetric": LONG._replace(rate=3e-3, updates=4000),
     "exprnn": LONG._replace(updates=1500),
     "unitary": LONG._replace(updates=2000),
 }

@@ -12,7 +12,7 @@ from one_cell import near
 
 from rnnlab.cells import Elman, MinGRU
 from rnnlab.engines import Associative, Chunked, Deferred, Newton, Remat, Scan
-from rnnlab.probes.gradients import by_carry, by_lag, rate
+from rnnlab.probes.gradients import Tapped, by_carry, by_lag, memory, rate
 from rnnlab.wrappers import Marked, recurrent_dropout, with_noise, zoneout
 
 T, B = 5, 2
@@ -124,6 +124,41 @@ def test_norms_are_by_lag_and_their_rate_is_the_factor():
 def test_a_rate_leaves_out_what_has_no_logarithm():
     norms = jnp.array([[8.0, 0.0], [jnp.nan, 0.0], [2.0, 1.0], [0.0, 0.0], [0.5, 0.0]])
     assert rate(norms)[0] == pytest.approx(0.5) and np.isnan(rate(norms)[1])
+
+
+def test_norms_keep_the_batch_axes_that_are_asked_for():
+    gradients = {"a": np.ones((4, 2, 3, 5)), "b": 2 * np.ones((4, 2, 3, 1))}
+    for axes, size in ((0, 6 * 9), (1, 3 * 9), (2, 9)):
+        found = by_lag(gradients, axes)
+        assert found.shape == (4, 2, 3)[: 1 + axes]
+        near(found, np.full(found.shape, np.sqrt(size)))
+
+
+DECAY = 0.8 ** np.arange(40.0)
+DIP = np.where(np.arange(40) == 1, 0.01, DECAY)
+
+
+@pytest.mark.parametrize(
+    ("norms", "wanted"),
+    [
+        (DECAY, -1 / np.log(0.8)),
+        (np.concatenate([np.zeros(2), 3 * DECAY]), -1 / np.log(0.8)),
+        (DIP, -1 / np.log(0.8)),  # what has come back was not gone
+        (np.array([1.0, 0.5, 0.0, 0.0]), 1.0),
+        (np.ones(30), 29),
+        (1.1 ** np.arange(30.0), 29),
+        (np.zeros(5), np.nan),
+    ],
+)
+def test_memory_ends_where_norms_fall_to_one_in_e(norms, wanted):
+    near(jax.jit(memory)(jnp.array(norms)), wanted, 1e-5)
+    near(memory(jnp.stack([norms, norms], 1)), np.full(2, wanted), 1e-5)
+
+
+def test_taps_are_of_one_call():
+    engine = Tapped(Scan(), jnp.zeros((T, B, 4)))
+    assert engine == engine and engine != Tapped(Scan(), engine.taps)
+    assert hash(engine) is not None
 
 
 def test_seeds_by_vmap():

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from cases import NAMES, cast, draw, make
 from one_cell import near
+from sizes import I
 
 from rnnlab.cells import LRU, Elman
 from rnnlab.engines import Scan
 from rnnlab.probes import jacobians
 
-T, I = 6, 3  # noqa: E741
+T = 6
 KEY = jax.random.key(0)
 
 

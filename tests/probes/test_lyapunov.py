@@ -8,12 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from one_cell import near
+from sizes import I
 
 from rnnlab.cell import Cell
 from rnnlab.cells import LRU, Elman
 from rnnlab.probes.lyapunov import exponents
 
-KEY, I = jax.random.key(0), 3  # noqa: E741
+KEY = jax.random.key(0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -58,12 +58,9 @@ class BinaryAddition(TwoNumbers):
     @property
     def floor(self) -> float:
         """The entropy of bits and end, place by place, over all pairs of numbers."""
-        table = np.zeros((self.places, self.classes))
-        for n in self.lengths:
-            for size in range(1, n - 1):
-                said = _sum(size, n - 1 - size)
-                table[: len(said)] += said / (n - 2)
-        return nats(table)
+        pairs = [(size, n - 1 - size) for n in self.lengths for size in range(1, n - 1)]
+        low, high = np.sort(pairs, axis=1).T
+        return nats(_sums(low, high, 1 / (low + high - 1), self.places))
 
     def sums(self, first: jax.Array, second: jax.Array) -> jax.Array:
         """Returns the sums of bits of a place."""
@@ -118,7 +115,7 @@ def _carried(sums: jax.Array) -> jax.Array:
 
 
 def _said(values: np.ndarray, places: int) -> np.ndarray:
-    """Returns how often a bit or the end of values is said, [places, 3], in the mean."""
+    """Returns how often a bit, or the end, is said of a value, [places, 3]."""
     table, before = np.zeros((places, 3)), 1.0
     for place in range(places):
         rest = values >> place
@@ -129,28 +126,32 @@ def _said(values: np.ndarray, places: int) -> np.ndarray:
     return table
 
 
-def _sum(size: int, other: int) -> np.ndarray:
-    """Returns as `_said` for the sums of all numbers of so many bits.
+def _sums(
+    low: np.ndarray, high: np.ndarray, weights: np.ndarray, places: int
+) -> np.ndarray:
+    """Returns as `_said` of the sums of all numbers of low and high bits, [P] each.
 
-    A chain of carries: `carry` is how likely each is, `none` how likely only zeros
-    follow it.
+    A chain of carries: `carry` is how likely each is at a place, `none` how likely only
+    zeros follow it.
     """
-    low, high = sorted((size, other))
-    ones = np.array([[1, 2, 1]] * low + [[2, 2, 0]] * (high - low) + [[4, 0, 0]]) / 4
-    none = [np.array([1.0, 0.0])]
-    for odds in ones[::-1]:
-        last = none[-1]
+    place = np.arange(places)[:, None]
+    both, one = place < low, (place >= low) & (place < high)
+    ones = np.stack([1 - 0.75 * both - 0.5 * one, 0.5 * (both | one), 0.25 * both])
+    ones = np.moveaxis(ones, 0, 1)  # [places, 3, P]: both bits sum up to 0, 1 or 2
+    none = [np.stack([np.ones(len(low)), np.zeros(len(low))])]
+    for zero, odd, two in ones[::-1]:
         none.append(
-            np.array([odds[0] * last[0] + odds[2] * last[1], odds[1] * last[1]])
+            np.stack([zero * none[-1][0] + two * none[-1][1], odd * none[-1][1]])
         )
     none.reverse()
-    table, carry = np.zeros((high + 2, 3)), np.array([1.0, 0.0])
-    for place, odds in enumerate(ones):
-        total = np.convolve(odds, carry).reshape(2, 2)  # [carried, bit]
-        carry = total.sum(axis=1)
-        table[place, :2] += total.sum(axis=0)
-        table[place, 0] -= total[:, 0] @ none[place + 1]
-        table[place + 1, END] += total[:, 1] @ none[place + 1]
-    table[0, 0] += none[0][0]  # 0 is one bit
-    table[1, END] += none[0][0]
-    return table
+    table, carry = np.zeros((places + 1, 3)), none[-1]
+    for t, (zero, odd, two) in enumerate(ones):
+        even = np.stack([zero * carry[0], odd * carry[1] + two * carry[0]])
+        odds = np.stack([odd * carry[0] + zero * carry[1], two * carry[1]])
+        table[t, 0] += np.sum(even * (1 - none[t + 1]), axis=0) @ weights
+        table[t, 1] += np.sum(odds, axis=0) @ weights
+        table[t + 1, END] += np.sum(odds * none[t + 1], axis=0) @ weights
+        carry = even + odds
+    table[0, 0] += none[0][0] @ weights  # 0 is one bit
+    table[1, END] += none[0][0] @ weights
+    return table[:-1]

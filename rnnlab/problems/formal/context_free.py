@@ -1,4 +1,4 @@
-"""Deterministic context-free languages: what a finite automaton with a stack answers."""
+"""Deterministic context-free languages: what an automaton with a stack can answer."""
 
 import dataclasses
 
@@ -6,11 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnnlab.problems.formal.expressions import (
-    LETTERS,
-    TIMES,
-    expression,
-)
+from rnnlab.problems.formal.expressions import LETTERS, TIMES, expression
 from rnnlab.problems.formal.language import (
     MODULUS,
     Even,

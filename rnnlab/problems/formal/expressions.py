@@ -92,7 +92,7 @@ def _written(tree: Tree, length: int, digits: jax.Array, drawn: jax.Array) -> ja
 
 
 def _value(tree: Tree, digits: jax.Array, drawn: jax.Array) -> jax.Array:
-    """Returns the value of the first node; parts have theirs before it is their turn."""
+    """Returns the value of the first node; parts have theirs before it is its turn."""
     leaves = jnp.where(tree.size % 2 == 0, -digits, digits) % MODULUS
 
     def combine(j, values):

@@ -91,10 +91,11 @@ class FormalLanguage(Classes):
 
     def draw(self, key: jax.Array, rows: int) -> Draw:
         """Returns `rows` sequences, the same for the same key."""
-        of_lengths, *of_rows = jax.random.split(key, rows + 1)
-        lengths = jnp.asarray(self.lengths)
-        n = jax.random.choice(of_lengths, lengths, (rows,))
-        symbols, answers, asked = jax.vmap(self.word)(jnp.stack(of_rows), n)
+        of_lengths, of_words = jax.random.split(key)
+        n = jax.random.choice(of_lengths, jnp.asarray(self.lengths), (rows,))
+        symbols, answers, asked = jax.vmap(self.word)(
+            jax.random.split(of_words, rows), n
+        )
         t = jnp.arange(self.length)[:, None] - (self.length - n)
         padding = len(self.alphabet)
         ids = jnp.where(t < 0, padding, symbols[jnp.arange(rows), jnp.maximum(t, 0)])
