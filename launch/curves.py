@@ -8,21 +8,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
 
+from experiments.drawing import logarithmic
 from rnnlab.files import write_atomic
 from rnnlab.training.writers import METRICS, read_metrics
 
 # Okabe and Ito's colours: told apart by colour-blind readers and in grey print.
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#882255"
-
-
-class Digits(LogFormatter):
-    """Writes 0.12 and 10, where LogFormatter has 1e-01 for all from 0.1 to 0.15."""
-
-    def __call__(self, x: float, pos: int | None = None) -> str:
-        """Returns the label of a tick, empty where it has none."""
-        return f"{x:g}" if super().__call__(x, pos) else ""
 
 
 def draw(workdir: Path) -> None:
@@ -60,9 +52,7 @@ def draw(workdir: Path) -> None:
 
     steps, norm = _series(rows, "grad_norm")
     _line(norms, steps, np.where(norm > 0, norm, math.nan), "gradient norm", GREEN)
-    norms.set_yscale("log")
-    norms.yaxis.set_major_formatter(Digits())
-    norms.yaxis.set_minor_formatter(Digits(minor_thresholds=(1, 0.4)))
+    logarithmic(norms.yaxis)
     norms.set_ylabel("gradient norm")
 
     _line(rates, *_series(rows, "learning_rate"), "learning rate", PURPLE)

@@ -13,7 +13,9 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
 from rnnlab.cell import Cell
+from rnnlab.engines import Scan
 from rnnlab.files import write_atomic
+from rnnlab.probes.gradients import by_carry, by_lag
 
 UNITS, STEPS, ROWS = 64, 100, 8
 LIMIT = 6  # powers of ten that the colours tell apart, both ways
@@ -28,42 +30,24 @@ def norms(make: Callable[[int], Cell[Any]], scale: float = 1.0) -> np.ndarray:
     """
     cell = make(UNITS)
     of_params, of_x, of_loss = jax.random.split(jax.random.key(0), 3)
-    params = cell.prepare(cell.init(of_params, UNITS))
+    params, start = cell.init(of_params, UNITS), cell.initial((ROWS,))
     x = scale * jax.random.normal(of_x, (STEPS, ROWS, UNITS))
-    u = cell.project(params, x)
 
-    def ahead(carry, u_t):
-        return cell.step(params, carry, u_t)[0], carry
-
-    def back(d, inputs):
-        carry, u_t = inputs
-        _, pullback = jax.vjp(lambda carry: cell.step(params, carry, u_t)[0], carry)
-        (before,) = pullback(d)
-        return before, _norm(before)
+    def loss(last, y):
+        leaves = jax.tree.leaves(last)
+        keys = jax.random.split(of_loss, len(leaves))
+        pairs = zip(keys, leaves, strict=True)
+        return sum(
+            jnp.sum((jax.random.normal(key, a.shape, a.dtype) * a).real)
+            for key, a in pairs
+        )
 
     @jax.jit
     def reach():
-        last, carries = jax.lax.scan(ahead, cell.initial((ROWS,)), u)
-        leaves, structure = jax.tree.flatten(last)
-        keys = jax.random.split(of_loss, len(leaves))
-        d = structure.unflatten(
-            jax.random.normal(key, leaf.shape, leaf.dtype)
-            for key, leaf in zip(keys, leaves, strict=True)
-        )
-        _, found = jax.lax.scan(back, d, (carries, u), reverse=True)
-        return jnp.concatenate([_norm(d)[None], found[:0:-1]])
+        return by_lag(by_carry(loss, Scan(), cell, params, start, x))[:-1]
 
     found = np.asarray(reach(), np.float64)
     return (found / found[0]).mean(-1)
-
-
-def _norm(tree):
-    """Returns the norm over all but the first axis of all leaves, [B]."""
-    squares = [
-        jnp.sum(jnp.abs(leaf.reshape(ROWS, -1)) ** 2, axis=-1)
-        for leaf in jax.tree.leaves(tree)
-    ]
-    return jnp.sqrt(sum(squares))
 
 
 def draw(path: Path, by_cell: Mapping[str, np.ndarray]) -> None:

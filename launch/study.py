@@ -26,7 +26,7 @@ flags.DEFINE_string(
 def main() -> None:
     """Runs what is not finished yet, then writes the report."""
     from experiments.vanishing_gradients import report
-    from launch import machine
+    from launch import machine, results
     from rnnlab import files
     from rnnlab.errors import IncompatibleCheckpoint
     from rnnlab.options import differences, from_dict
@@ -39,9 +39,10 @@ def main() -> None:
     workdir.probe(folder)
     with workdir.lock(folder):
         record = {"study": FLAGS.study, "config": dataclasses.asdict(config)}
-        file = folder / "config.json"
+        file, commit = folder / "config.json", results.commit()
         if file.exists():
             old = files.read_json(file)
+            commit = old.get("commit")
             if old.get("study") != FLAGS.study:
                 raise IncompatibleCheckpoint(
                     f"{folder} holds {old.get('study') or 'no study'}, not"
@@ -53,28 +54,33 @@ def main() -> None:
                     f"{folder} holds the study with other settings"
                     f" ({'; '.join(changed)}); pass those, or another --workdir."
                 )
-        files.write_json(file, record)
+        files.write_json(file, record | {"commit": commit})
         count = sum(len(group.points) for group in groups)
         print(f"{study.title}: {count} runs in {len(groups)} programs.")
         print(study.protocol(config), flush=True)
         began = time.monotonic()
-        results = grid.run(groups, folder)
-        findings = study.findings(config, results)
+        ended = grid.run(groups, folder)
+        findings = study.findings(config, ended)
         environment = {
-            "machine": machine.describe(),
-            "time of all runs": f"{sum(result.seconds for result in results):,.0f} s",
+            "begun at commit": commit or "unknown",
+            "report": machine.describe(),
+            "time of all runs": f"{sum(result.seconds for result in ended):,.0f} s",
             "time of this start": f"{time.monotonic() - began:,.0f} s",
         }
         command = shlex.join(["python", "-m", "launch.study", *sys.argv[1:]])
-        report.write(
-            folder,
-            study.title,
-            study.claim,
-            study.source,
-            study.protocol(config),
-            command,
-            findings,
-            environment,
+        about = study.title, study.claim, study.source, study.protocol(config)
+        report.write(folder, *about, command, findings, environment)
+        files.write_json(
+            folder / "findings.json",
+            {
+                **dict(
+                    zip(("title", "claim", "source", "protocol"), about, strict=True)
+                ),
+                "command": command,
+                "verdict": findings.verdict,
+                "table": report.table(findings),
+                "environment": environment,
+            },
         )
         print(f"{findings.verdict}\n{folder / 'report.html'}")
 

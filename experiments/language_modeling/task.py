@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from experiments.language_modeling import probe
 from rnnlab import initializers
 from rnnlab.data.streams import Batch, EvalStream, TrainStream
 from rnnlab.nn import LanguageModel
@@ -66,14 +67,9 @@ class LanguageTask:
         self, params: Any, memory: Any, batch: Batch, key: jax.Array, train: bool
     ) -> tuple[jax.Array, Outcome]:
         """Returns the mean nats of the batch's targets, and the carries after it."""
-        carries = jax.tree.map(
-            lambda old, first: jnp.where(batch.reset, first, old),
-            memory,
-            self.model.initial(batch.inputs.shape[1:]),
-        )
         carries, nats = self.model.apply(
             {"params": params},
-            carries,
+            self.carries(memory, batch),
             batch.inputs,
             batch.targets,
             train,
@@ -83,3 +79,17 @@ class LanguageTask:
         weight = jnp.sum(batch.mask)
         loss = jnp.sum(jnp.where(batch.mask, nats, 0)) / weight
         return loss, Outcome(carries, weight)
+
+    def carries(self, memory: Any, batch: Batch) -> Any:
+        """Returns the carries that a batch begins with: the first ones on reset."""
+        return jax.tree.map(
+            lambda old, first: jnp.where(batch.reset, first, old),
+            memory,
+            self.model.initial(batch.inputs.shape[1:]),
+        )
+
+    def probe(
+        self, params: Any, updates: Any, memory: Any, batch: Batch, key: jax.Array
+    ) -> Mapping[str, jax.Array]:
+        """Returns figures of an update; see `rnnlab.training.probing.Probed`."""
+        return probe.figures(self, params, updates, memory, batch, key)

@@ -8,6 +8,7 @@ import importlib
 from types import ModuleType
 
 STUDIES = {
+    "repairs": "experiments.vanishing_gradients.repairs",
     "temporal_order": "experiments.vanishing_gradients.temporal_order",
     "lags": "experiments.vanishing_gradients.lags",
     "irnn": "experiments.vanishing_gradients.irnn",

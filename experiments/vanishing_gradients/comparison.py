@@ -7,7 +7,7 @@ grid (variant x length x learning rate x seed), the table and the learning curve
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import optax
@@ -58,10 +58,14 @@ class Variant:
     Attributes:
         cell: from the number of units.
         init: the first parameters, from a length; None for the cell's own.
+        optimizer: from knobs; None for the comparison's.
+        omega: which gradient of Pascanu's penalty is added, with the weight 4.
     """
 
     cell: Callable[[int], Cell[Any]]
     init: Callable[[int], Init] | None = None
+    optimizer: Callable[[Knobs], optax.GradientTransformation] | None = None
+    omega: Literal["", "paper", "exact"] = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +117,7 @@ class Comparison:
                             "seed": seed,
                         },
                         seed,
-                        {"rate": rate},
+                        {"rate": rate, "omega": 4.0},
                     )
                     for rate in config.rates()
                     for seed in range(config.seeds)
@@ -121,7 +125,12 @@ class Comparison:
                 found.append(
                     Group(
                         f"{problem_name}, {name}",
-                        learner(network, self.optimizer[1], init),
+                        learner(
+                            network,
+                            variant.optimizer or self.optimizer[1],
+                            init,
+                            variant.omega,
+                        ),
                         points,
                         config.updates,
                         config.every,

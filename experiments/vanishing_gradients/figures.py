@@ -1,45 +1,22 @@
 """The pictures of the studies, each a matplotlib `Figure` made from plain numbers.
 
-A name has one colour, dash and marker in all panels, so that lines are told apart by
-colour-blind readers and in grey print too. Legends stand above the panels, never on
-data. A band is the whole range of the seeds, and a line their median.
-
 Intervals: Wilson, Probable inference, the law of succession, and statistical inference,
 1927, https://doi.org/10.2307/2276774.
 """
 
-import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import CenteredNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 from matplotlib.transforms import ScaledTranslation
 from scipy.stats import binomtest
 
-from rnnlab.files import write_atomic
+from experiments.drawing import COLOURS, blank, lines, logarithmic, styles, with_legend
 
-# Okabe and Ito's colours, without the yellow that is lost on white.
-COLOURS = "#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7", "#E69F00", "#56B4E9"
-DASHES = "-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5))
-MARKERS = "o", "s", "^", "D", "v", "P", "X"
-ACROSS = 3  # panels in a row, at most
 DODGE = 4.0, 2.0  # points between methods, right and up
-
-
-class Digits(LogFormatter):
-    """Writes 0.12 and 10, where LogFormatter has 1e-01 for all from 0.1 to 0.15."""
-
-    def __call__(self, x: float, pos: int | None = None) -> str:
-        """Returns the label of a tick, empty where it has none."""
-        return f"{x:g}" if super().__call__(x, pos) else ""
 
 
 def wilson(successes: int, runs: int) -> tuple[float, float]:
@@ -64,16 +41,16 @@ def success(
         results: panel -> method -> length in steps -> (successes, runs). A length
             without runs is left out.
     """
-    figure, panels = _panels(
+    figure, panels = blank(
         results, "sequence length (steps)", "successful runs (95 % interval)"
     )
-    styles = _styles(results.values())
+    looks = styles(results.values())
     for axes, methods in zip(panels, results.values(), strict=True):
         for name, rates in methods.items():
             points = [(x, k, n) for x, (k, n) in sorted(rates.items()) if n]
             ends = np.array([wilson(k, n) for _, k, n in points]).reshape(-1, 2)
             rate = np.array([k / n for _, k, n in points])
-            place = [*styles].index(name) - (len(styles) - 1) / 2
+            place = [*looks].index(name) - (len(looks) - 1) / 2
             right, up = (place * by / 72 for by in DODGE)
             moved = ScaledTranslation(right, up, figure.dpi_scale_trans)
             axes.errorbar(
@@ -84,7 +61,7 @@ def success(
                 label=name,
                 capsize=2.5,
                 elinewidth=1,
-                **styles[name],
+                **looks[name],
             )
         lengths = sorted({x for rates in methods.values() for x in rates}) or [0]
         beside = 0.12 * (lengths[-1] - lengths[0]) or 1
@@ -93,7 +70,7 @@ def success(
             axes.set_xticks(lengths, [f"{x:g}" for x in lengths])
         axes.set_ylim(-0.05, 1.05)
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    return _with_legend(figure)
+    return with_legend(figure)
 
 
 def curves(
@@ -124,12 +101,13 @@ def curves(
         for panel, variants in panels.items()
     }
     level = None if floor is None else (floor, f"{floor_name}, {floor:.4g}")
-    return _lines(aligned, xlabel, ylabel, log, level)
+    return lines(aligned, xlabel, ylabel, log, level)
 
 
 def by_lag(
     panels: Mapping[str, Mapping[str, np.ndarray]],
     ylabel: str = "norm of the gradient",
+    first: int = 0,
 ) -> Figure:
     """Returns norms against lag, on a logarithmic axis; lag 0 is the loss's own step.
 
@@ -138,9 +116,10 @@ def by_lag(
     Args:
         panels: panel -> name -> norms, [seeds, lags].
         ylabel: what they are.
+        first: the lag of the first norm.
     """
-    numbered = _numbered(panels, 0)
-    return _lines(numbered, "lag (steps before the loss)", ylabel, True, None)
+    numbered = _numbered(panels, first)
+    return lines(numbered, "lag (steps before the loss)", ylabel, True, None)
 
 
 def spectra(
@@ -163,7 +142,46 @@ def spectra(
         xlabel: what stands in the place of the rank.
     """
     level = neutral, f"{neutral_name}, {neutral:g}"
-    return _lines(_numbered(panels, 1), xlabel, ylabel, log, level)
+    return lines(_numbered(panels, 1), xlabel, ylabel, log, level)
+
+
+def dots(
+    values: Mapping[str, Sequence[float | None]],
+    xlabel: str,
+    log: bool = False,
+    level: tuple[float, str] | None = None,
+    lost: str = "not solved",
+) -> Figure:
+    """Returns a row of dots a name, with the median as a bar; the first at the top.
+
+    Args:
+        values: of each seed or trial; None for one that has none, which is a cross at
+            the right edge.
+        xlabel: what they are, and their unit.
+        log: whether they stand on a logarithmic axis.
+        level: a value to compare with, drawn as a dashed line, and its name.
+        lost: what the legend calls the crosses.
+    """
+    figure, (axes,) = blank([""], xlabel, "")
+    figure.set_size_inches(8, 1.6 + 0.26 * len(values))
+    known = [v for row in values.values() for v in row if v is not None] or [1.0]
+    edge = max(known) * 1.6 if log else max(known) + 0.1 * (max(known) - min(known))
+    if log:
+        logarithmic(axes.xaxis)
+    for place, row in enumerate(values.values()):
+        found = [v for v in row if v is not None]
+        axes.plot(found, [place] * len(found), "o", color=COLOURS[0], alpha=0.6)
+        if missing := len(row) - len(found):
+            offsets = place + 0.2 * (np.arange(missing) - (missing - 1) / 2)
+            axes.plot([edge] * missing, offsets, "x", color=COLOURS[1], label=lost)
+        if found:
+            axes.plot(np.median(found), place, "|", color="black", markersize=14)
+    if level is not None:
+        value, name = level
+        axes.axvline(value, color="0.4", linestyle="--", linewidth=1, label=name)
+    axes.set_yticks(range(len(values)), values.keys(), fontsize=9)
+    axes.invert_yaxis()
+    return with_legend(figure)
 
 
 def heat(
@@ -198,7 +216,7 @@ def heat(
             f"A heat map of {len(y)} y and {len(x)} x needs values of shape"
             f" {(len(y), len(x))}, got {values.shape}."
         )
-    figure, (axes,) = _panels([title], xlabel, ylabel)
+    figure, (axes,) = blank([title], xlabel, ylabel)
     shown = axes.imshow(
         np.ma.masked_invalid(values),
         aspect="auto",
@@ -214,111 +232,6 @@ def heat(
         axis.set_ticks(ticks, [f"{names[tick]:g}" for tick in ticks])
     figure.colorbar(shown, label=label)
     return figure
-
-
-def save(figure: Figure, folder: Path, name: str) -> None:
-    """Writes `name`.png and `name`.svg: the same bytes for a figure made anew.
-
-    One that is drawn again is laid out again, and may move by a thousandth of a point.
-
-    Raises:
-        StorageError: one cannot be written.
-    """
-    write_atomic(folder / f"{name}.png", _bytes(figure, "png", {"Software": None}))
-    write_atomic(folder / f"{name}.svg", svg(figure))
-
-
-def svg(figure: Figure) -> bytes:
-    """Returns a figure as an SVG file, its text as outlines."""
-    return _bytes(figure, "svg", {"Date": None, "Creator": None})
-
-
-def _bytes(figure: Figure, kind: str, metadata: Mapping[str, None]) -> bytes:
-    file = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "rnnlab"}):
-        figure.savefig(file, format=kind, metadata=dict(metadata))
-    return file.getvalue()
-
-
-def _panels(
-    titles: Iterable[str], xlabel: str, ylabel: str
-) -> tuple[Figure, list[Axes]]:
-    """Returns a figure with an empty panel for each title, on common axes."""
-    titles = list(titles)
-    rows = max(1, math.ceil(len(titles) / ACROSS))
-    columns = max(1, math.ceil(len(titles) / rows))
-    figure = Figure(figsize=(8, 1.2 + 2.8 * rows), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
-    for axes, title in zip(grid.flat, titles, strict=False):
-        axes.set_title(title, fontsize=10)
-        axes.grid(color="0.9")
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-    for axes in grid.flat[len(titles) :]:
-        axes.set_axis_off()
-    figure.supxlabel(xlabel, fontsize=10)
-    figure.supylabel(ylabel, fontsize=10)
-    return figure, list(grid.flat[: len(titles)])
-
-
-def _styles(panels: Iterable[Iterable[str]]) -> dict[str, dict[str, Any]]:
-    """Returns how the line of each name looks, by the order of first appearance."""
-    names = dict.fromkeys(name for panel in panels for name in panel)
-    return {
-        name: {
-            "color": COLOURS[place % len(COLOURS)],
-            "linestyle": DASHES[place % len(DASHES)],
-            "marker": MARKERS[place % len(MARKERS)],
-            "markersize": 4.5,
-            "linewidth": 1.6,
-        }
-        for place, name in enumerate(names)
-    }
-
-
-def _lines(
-    panels: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]],
-    xlabel: str,
-    ylabel: str,
-    log: bool,
-    level: tuple[float, str] | None,
-) -> Figure:
-    """Returns panel -> name -> (x, values [seeds, x]) as medians in their ranges."""
-    figure, drawn = _panels(panels, xlabel, ylabel)
-    styles = _styles(panels.values())
-    for axes, lines in zip(drawn, panels.values(), strict=True):
-        if log:
-            axes.set_yscale("log")
-            axes.yaxis.set_major_formatter(Digits())
-            axes.yaxis.set_minor_formatter(Digits(minor_thresholds=(1, 0.4)))
-        for name, (x, values) in lines.items():
-            values = np.where(np.isfinite(values), values, np.inf)
-            values = np.where(values > (0 if log else -np.inf), values, -np.inf)
-            # Of -inf and inf: a median that is on neither side of all numbers.
-            with np.errstate(invalid="ignore"):
-                middle = np.median(values, axis=0)
-            low, high = values.min(axis=0), values.max(axis=0)
-            axes.plot(
-                x,
-                np.where(np.isfinite(middle), middle, np.nan),
-                label=name,
-                markevery=max(1, len(x) // 8),
-                **styles[name],
-            )
-            axes.fill_between(
-                x,
-                low,
-                high,
-                where=np.isfinite(low) & np.isfinite(high),
-                color=styles[name]["color"],
-                alpha=0.15,
-                linewidth=0,
-            )
-        if level is not None:
-            value, label = level
-            axes.axhline(value, color="0.4", linestyle="--", linewidth=1, label=label)
-    return _with_legend(figure)
 
 
 def _numbered(
@@ -347,25 +260,3 @@ def _aligned(
         seed[np.maximum(place, 0), 1] for seed, place in zip(found, places, strict=True)
     ]
     return x, np.array(values)
-
-
-def _with_legend(figure: Figure) -> Figure:
-    """Returns the figure with one legend for all panels, above them."""
-    found: dict[str, Any] = {}
-    for axes in figure.axes:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
-    if found:
-        # Of a line's 110 letters, 10 go to the sample and the space around it.
-        widths = [len(label) + 10 for label in found]
-        fitting = len(found) if sum(widths) <= 110 else max(1, 110 // max(widths))
-        figure.legend(
-            found.values(),
-            found.keys(),
-            loc="outside upper center",
-            ncols=fitting,
-            frameon=False,
-            handlelength=3,
-            fontsize=9,
-        )
-    return figure

@@ -117,8 +117,9 @@ def groups(config: Config) -> Sequence[Group]:
 def findings(config: Config, results: Sequence[Result]) -> Findings:
     """Returns the best trials of each variant, and which hyperparameter matters."""
     tests = {id(run): at_best(run)[1] for run in results}
-    top, rows = {}, []
+    top, rows, every = {}, [], {}
     for (name,), runs in by(results, "variant").items():
+        every[name] = [tests[id(run)] for run in runs]
         known = sorted(tests[id(r)] for r in runs if np.isfinite(tests[id(r)]))
         top[name] = known[: max(1, len(known) // 2)]
     for name, best in top.items():
@@ -168,15 +169,16 @@ def findings(config: Config, results: Sequence[Result]) -> Findings:
         verdict,
         {
             "variants": (
-                figures.spectra(
-                    {"better half of the trials": {n: np.array([top[n]]) for n in top}},
-                    min(top[VANILLA]),
+                figures.dots(
+                    {
+                        name: [None if np.isnan(v) else v for v in every[name]]
+                        for name in order
+                    },
                     "test NLL (nats a step)",
-                    log=False,
-                    neutral_name="best of vanilla",
-                    xlabel="rank of the trial",
+                    level=(min(top[VANILLA]), "best of vanilla"),
+                    lost="diverged",
                 ),
-                "Test NLL of the better half of the trials, in order.",
+                "Test NLL of all trials, variants by their better halves.",
             ),
         },
     )

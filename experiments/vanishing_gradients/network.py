@@ -2,14 +2,14 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from rnnlab.cell import Cell, Params
-from rnnlab.engines import Engine, auto
+from rnnlab.engines import Engine, Scan, auto
 from rnnlab.probes import omega
 from rnnlab.problems import Draw, Problem
 from rnnlab.training.replicas import Knobs, Learner
@@ -82,6 +82,28 @@ class Network:
         )
         return value, grads
 
+    def gradient_with_exact_omega(
+        self, params: Params, key: jax.Array, knobs: Knobs
+    ) -> tuple[jax.Array, Params]:
+        """Returns the same, with the whole derivative of Omega."""
+        draw = self.problem.draw(key, self.rows)
+        start = self.cell.start(params["cell"], (self.rows,))
+
+        def penalised(params):
+            penalty = omega.exact(
+                lambda last, y: self.problem.loss(self.read(params, y), draw),
+                Scan(),
+                self.cell,
+                params["cell"],
+                start,
+                draw.x,
+            )
+            value = self.loss(params, draw)
+            return value + knobs["omega"] * penalty, value
+
+        (_, value), grads = jax.value_and_grad(penalised, has_aux=True)(params)
+        return value, grads
+
     def failed(self, params: Params, key: jax.Array, rows: int) -> jax.Array:
         """Returns the share of `rows` new sequences with a wrong answer."""
         draw = self.problem.draw(key, rows)
@@ -110,7 +132,7 @@ def learner(
     network: Network,
     optimizer: Callable[[Knobs], optax.GradientTransformation],
     init: Init | None = None,
-    with_omega: bool = False,
+    omega: Literal["", "paper", "exact"] = "",
     judged: int = 1000,
     measure: Callable[[Params, jax.Array, Knobs], Any] | None = None,
 ) -> Learner:
@@ -120,7 +142,8 @@ def learner(
         network: what is trained.
         optimizer: from knobs.
         init: from a key, the network's own parameters and knobs, the first ones.
-        with_omega: whether Pascanu's penalty is added, with the knob `omega`.
+        omega: whether Pascanu's penalty is added, times the knob `omega`, and whether
+            with the paper's gradient or the exact one.
         judged: sequences in a look at how many are failed.
         measure: what is recorded beside.
     """
@@ -130,9 +153,14 @@ def learner(
         params = network.init(of_network)
         return params if init is None else init(of_init, params, knobs)
 
+    gradients = {
+        "": network.gradient,
+        "paper": network.gradient_with_omega,
+        "exact": network.gradient_with_exact_omega,
+    }
     return Learner(
         init=begin,
-        gradient=network.gradient_with_omega if with_omega else network.gradient,
+        gradient=gradients[omega],
         error=lambda params, key: network.failed(params, key, judged),
         optimizer=optimizer,
         measure=measure,

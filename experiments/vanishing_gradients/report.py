@@ -13,7 +13,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from experiments.vanishing_gradients import figures
+from experiments import drawing
 from experiments.vanishing_gradients.study import Findings
 from rnnlab.files import write_atomic
 
@@ -178,7 +178,7 @@ def write(
         ValueError: as `page`.
     """
     for name, (figure, _) in findings.figures.items():
-        figures.save(figure, folder, name)
+        drawing.save(figure, folder, name)
     write_atomic(folder / "table.md", table(findings))
     text = page(title, claim, source, protocol, command, findings, environment)
     write_atomic(folder / "report.html", text)
@@ -234,7 +234,7 @@ def _cell(text: str) -> str:
 
 
 def _figure(name: str, figure: Figure, caption: str) -> str:
-    data = base64.b64encode(figures.svg(figure)).decode()
+    data = base64.b64encode(drawing.svg(figure)).decode()
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
     image = (
         f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(_alt(figure))}"'

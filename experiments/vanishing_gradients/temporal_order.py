@@ -129,7 +129,7 @@ def groups(config: Config) -> Sequence[Group]:
                 found.append(
                     Group(
                         f"T = {steps}, {activation}{', Omega' * omega}",
-                        learner(network, clipped_sgd, draw, with_omega=omega),
+                        learner(network, clipped_sgd, draw, "paper" if omega else ""),
                         points,
                         config.updates,
                         config.every,
@@ -157,7 +157,7 @@ def generalising(config: Config) -> Group:
     knobs = {"rate": config.learning_rate, **INITS["smart tanh"][1]}
     return Group(
         "T = 50 to 200, smart tanh, Omega",
-        learner(network, clipped_sgd, draw, with_omega=True, measure=beyond),
+        learner(network, clipped_sgd, draw, "paper", measure=beyond),
         tuple(
             Point(
                 {

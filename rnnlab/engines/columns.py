@@ -20,21 +20,28 @@ from jax.interpreters import partial_eval as pe
 from rnnlab.cell import Params, SplitCell
 from rnnlab.engines.engine import batch_axes, spread
 
+# Below, there is nothing to gain, and XLA's compiler aborts on small products of such
+# layouts under `vmap` (jaxlib 0.10.2): seen for 9 entries, and for 320 multiplications.
+LEAST_ENTRIES, LEAST_PRODUCT = 32, 4096
+
 
 def pays(cell: SplitCell[Any], params: Params, carry: Any) -> bool:
     """Returns whether the recurrent product is one of rows and a matrix, on a CPU.
 
-    Not where it has no matrix or several in one array, where the batch has not one
-    axis, or where it lies in parts on several devices.
+    Not where it has no matrix, a small one or several in one array, where the batch has
+    not one axis, or where it lies in parts on several devices.
     """
     if jax.default_backend() != "cpu" or batch_axes(cell, carry) != 1 or spread(carry):
         return False
     recur = jax.make_jaxpr(cell.recur)(params, carry).jaxpr
     read = pe.dce_jaxpr(recur, True)[1]
-    ranks = [jnp.ndim(leaf) for leaf in jax.tree.leaves((params, carry))]
-    return all(
-        rank <= 2 for rank, used in zip(ranks, read, strict=True) if used
-    ) and any(equation.primitive is lax.dot_general_p for equation in recur.eqns)
+    leaves = jax.tree.leaves((params, carry))
+    if any(jnp.ndim(x) > 2 for x, used in zip(leaves, read, strict=True) if used):
+        return False
+    if not any(equation.primitive is lax.dot_general_p for equation in recur.eqns):
+        return False
+    weights = zip(jax.tree.leaves(params), read, strict=False)  # before the carry's
+    return sum(x.size for x, used in weights if used) >= LEAST_ENTRIES
 
 
 def recur(
@@ -62,9 +69,15 @@ def pull_recur(
 def upright(tree: Any) -> Any:
     """Returns the same, with matrices laid out by columns in memory.
 
-    For the left operand of a product over its rows, as a weight gradient is.
+    For the left operand of a product over its rows, as a weight gradient is. That of a
+    small product stays as it is.
     """
-    return jax.tree.map(lambda leaf: _turn(_held(leaf)), tree)
+
+    def leaf(leaf):
+        small = leaf.size * leaf.shape[-1] < LEAST_PRODUCT
+        return leaf if small else _turn(_held(leaf))
+
+    return jax.tree.map(leaf, tree)
 
 
 def _held(leaf):

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 
 from rnnlab.training.task import Params, Task
 
@@ -22,7 +23,8 @@ def evaluator(task: Task) -> Callable[[Params, str], float]:
         return outcome.memory, (loss, outcome.weight)
 
     def evaluate(params: Params, split: str) -> float:
-        memory, done = task.memory(split), []
+        memory = jax.tree.map(jnp.copy, task.memory(split))  # donated: no buffer twice
+        done = []
         for batch in task.batches(split):
             memory, result = step(params, memory, batch)
             done.append(result)

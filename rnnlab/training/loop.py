@@ -2,8 +2,8 @@
 
 A step is dispatched before the figures of the one before it are fetched, so the
 device never waits for the host; at a probe, a validation, a checkpoint and a signal
-the loop first draws level. All that a resume needs is in two places: `State` on the device
-and `History` on the host.
+the loop first draws level. All that a resume needs is in two places: `State` on the
+device and `History` on the host.
 """
 
 import dataclasses

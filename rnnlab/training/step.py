@@ -53,7 +53,8 @@ def init(task: Task, settings: Training) -> State:
         step=jnp.zeros((), jnp.int32),
         params=params,
         optimizer=chain(settings).init(params),
-        memory=task.memory("train"),
+        # Copied: it is donated, and a cell may begin with one array in two places.
+        memory=jax.tree.map(jnp.copy, task.memory("train")),
         key=key,
         plateau=_plateau(settings).init(()),
         skipped=jnp.zeros((), jnp.int32),

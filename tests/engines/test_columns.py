@@ -7,7 +7,8 @@ import pytest
 from cases import NAMES, cast, close, draw, make
 
 from rnnlab.cell import SplitCell
-from rnnlab.engines import columns
+from rnnlab.cells import Elman
+from rnnlab.engines import Deferred, Scan, columns
 from rnnlab.wrappers import mixed
 
 SPLIT = [name for name in NAMES if isinstance(make(name), SplitCell)]
@@ -62,3 +63,25 @@ def test_weights_stand_left_and_rows_right():
 def test_upright_is_the_same_tree():
     tree = {"matrix": jnp.arange(6.0).reshape(2, 3), "vector": jnp.arange(3.0)}
     jax.tree.map(np.testing.assert_array_equal, columns.upright(tree), tree)
+
+
+@pytest.mark.parametrize("rows", [2, 3])
+@pytest.mark.parametrize("units", [2, 3, 4, 8])
+def test_small_layers_compile_side_by_side(units, rows):
+    """XLA aborts on some small products over columns: they are taken over rows."""
+    cell = Elman(units)
+    x = np.random.default_rng(0).normal(size=(10, rows, 6)).astype(np.float32)
+
+    def loss(engine, params):
+        return jnp.sum(engine(cell, params, cell.initial((rows,)), x)[1][-1])
+
+    params = jax.vmap(lambda key: cell.init(key, 6))(
+        jax.random.split(jax.random.key(0), 3)
+    )
+    found, wanted = (
+        jax.jit(jax.vmap(jax.grad(lambda params, engine=engine: loss(engine, params))))(
+            params
+        )
+        for engine in (Deferred(), Scan())
+    )
+    close(found, wanted, 1e-5)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from experiments import drawing
 from experiments.vanishing_gradients import figures
 
 METHODS = {
@@ -142,7 +143,7 @@ def test_a_legend_covers_no_panel_and_nothing_is_cut_off(name):
 
 
 def test_names_share_neither_colour_nor_dash_nor_marker_with_the_next():
-    styles = [*figures._styles([map(str, range(28))]).values()]
+    styles = [*drawing.styles([map(str, range(28))]).values()]
     assert len({(s["color"], s["linestyle"], s["marker"]) for s in styles}) == 28
     for one, other in zip(styles, styles[1:], strict=False):
         assert all(one[k] != other[k] for k in ("color", "linestyle", "marker"))
@@ -153,6 +154,6 @@ def test_the_same_numbers_give_the_same_files(tmp_path):
     for folder in (tmp_path / "a", tmp_path / "b"):
         folder.mkdir()
         for name, figure in every().items():
-            figures.save(figure, folder, name)
+            drawing.save(figure, folder, name)
         found.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert found[0] == found[1] and len(found[0]) == 10

@@ -1,5 +1,6 @@
 """Each study runs, small, from its configuration to its report, and goes on."""
 
+import dataclasses
 import html
 import json
 import math
@@ -18,6 +19,7 @@ from experiments.vanishing_gradients import (
     jsb,
     lags,
     load,
+    repairs,
     report,
     temporal_order,
     truncation,
@@ -46,6 +48,7 @@ SMALL = {
     },
     "greff": {"trials": 3, "sizes": "4", "updates": 4, "every": 2, "batch_size": 2},
     "jsb": {**TRAINED, "layers": 2, "batch_size": 2},
+    "repairs": {**TRAINED, "lengths": "10"},
     "lyapunov": {"features": 8, "seeds": 1, "points": 3, "steps": 12},
 }
 
@@ -77,6 +80,12 @@ def few(monkeypatch):
     monkeypatch.setattr(lags, "CELLS", {"tanh": Elman, "LSTM": LSTM, "LRU": LRU})
     kept = {name: greff.VARIANTS[name] for name in (greff.VANILLA, "NFG", "NOAF")}
     monkeypatch.setattr(greff, "VARIANTS", kept)
+    some = ("Omega", "Omega, exact", "start: ring", "clip each array, 1")
+    variants = {name: repairs.VARIANTS[name] for name in some}
+    few = dataclasses.replace(repairs.COMPARISON, variants=variants)
+    monkeypatch.setattr(repairs, "COMPARISON", few)
+    own = dataclasses.replace(repairs.STUDY, protocol=few.protocol, groups=few.groups)
+    monkeypatch.setattr(repairs, "STUDY", own)
 
 
 @pytest.mark.parametrize("name", STUDIES)

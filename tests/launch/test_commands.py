@@ -95,6 +95,17 @@ def test_evaluation_adds_the_test_split(finished):
     assert loss == pytest.approx(result["valid"]["loss"], rel=1e-6)
 
 
+def test_a_probe_leaves_figures_and_a_picture(finished):
+    folder, _, _ = finished
+    code, out, err = run("probe", f"--workdir={folder}", "--batches=2")
+    assert code == 0, err
+    kept = json.loads((folder / "probe.json").read_text())
+    shown = json.loads(out)
+    assert kept["truncation"] == shown["truncation"] and shown["split"] == "valid"
+    assert len(kept["layers"][0]["curves"]["gradient_norm"]) == shown["steps"]
+    assert (folder / "probe.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_samples_come_from_the_checkpoint_alone(finished):
     folder, _, _ = finished
     flags = [f"--workdir={folder}", "--prompt=9 bottles", "--length=40"]
@@ -218,7 +229,7 @@ def test_one_process_a_workdir(flags, tmp_path):
 
 
 def test_nothing_to_evaluate_or_sample(tmp_path):
-    for name in ("evaluate", "sample"):
+    for name in ("evaluate", "sample", "probe"):
         code, _, err = run(name, f"--workdir={tmp_path}")
         assert code == 4 and str(tmp_path) in err and "--workdir" in err
 

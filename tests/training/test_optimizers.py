@@ -111,6 +111,12 @@ def clip_adaptive(g, p, bound):
     return found
 
 
+def clip_layer(g, p, bound):
+    """Each array by its own norm."""
+    norms = {key: np.sqrt((leaf**2).sum()) for key, leaf in g.items()}
+    return {key: leaf * min(1, bound / norms[key]) for key, leaf in g.items()}
+
+
 def l1(g, p, factor):
     return {key: g[key] + factor * np.sign(p[key]) for key in g}
 
@@ -124,6 +130,8 @@ REGULARISED = [
     ([("clip_norm", 50.0)], clip_norm),
     ([("clip_value", 0.3)], clip_value),
     ([("clip_adaptive", 0.2)], clip_adaptive),
+    ([("clip_layer", 0.5)], clip_layer),
+    ([("clip_layer", 50.0)], clip_layer),
     ([("l1", 0.1)], l1),
     ([("l2", 0.1)], l2),
 ]
@@ -144,3 +152,22 @@ def test_penalties_and_clipping_in_this_order(knobs):
         wanted = ALONE[knob](wanted, START, value)
     for key in START:
         np.testing.assert_allclose(updates[key], -wanted[key], rtol=1e-5, atol=1e-6)
+
+
+def test_noise_on_the_gradient_fades_and_depends_on_the_seed():
+    """The variance at step t is that of the start over (1 + t)^0.55."""
+    params = {"w": jnp.zeros((200, 200))}
+    grads = {"w": jnp.full((200, 200), 3.0)}
+    drawn = {}
+    for seed in (1, 2):
+        noisy = dataclasses.replace(PLAIN, momentum=0.0, gradient_noise=0.5, seed=seed)
+        optimizer = chain(noisy)
+        state = optimizer.init(params)
+        for t in range(3):
+            updates, state = optimizer.update(grads, state, params)
+            drawn[seed, t] = -np.asarray(updates["w"]) - 3
+    for (_, t), noise in drawn.items():
+        assert abs(noise.mean()) < 0.02
+        assert noise.std() == pytest.approx(0.5 * (1 + t) ** -0.275, rel=0.02)
+    assert np.abs(drawn[1, 0] - drawn[2, 0]).max() > 0.5
+    assert np.abs(drawn[1, 0] - drawn[1, 1]).max() > 0.5

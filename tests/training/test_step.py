@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 from typing import NamedTuple
 
 import jax
@@ -188,3 +189,27 @@ def test_evaluation_counts_each_target_once():
     assert len(squares) == 9
     np.testing.assert_allclose(evaluate(params, "valid"), np.mean(squares), rtol=1e-6)
     assert evaluate(params, "valid") == evaluate(params, "valid")
+
+
+@dataclasses.dataclass(frozen=True)
+class Twice(Regression):
+    """A memory that is one array in two places, as some cells begin with."""
+
+    def memory(self, split):
+        zero = jnp.zeros(())
+        return {"sum": zero, "other": zero}
+
+    def loss(self, params, memory, batch, key, train):
+        loss, outcome = super().loss(params, memory, batch, key, train)
+        after = {**outcome.memory, "other": memory["other"] + 1}
+        return loss, outcome._replace(memory=after)
+
+
+def test_an_array_in_two_places_is_donated_once():
+    task = Twice()
+    state = step.init(task, SETTINGS)
+    for batch in itertools.islice(task.batches("train"), 2):
+        state, _ = step.train_step(task, SETTINGS, 10)(state, batch)
+    assert state.memory["other"] == 2
+    params = state.params
+    assert evaluator(task)(params, "valid") == evaluator(TASK)(params, "valid")
