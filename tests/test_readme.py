@@ -13,6 +13,7 @@ import pytest
 
 from rnnlab import initializers
 from rnnlab.cell import SplitCell
+from rnnlab.cells import LSTM
 from rnnlab.engines import Deferred, Loop
 
 ROOT = Path(__file__).parents[1]
@@ -76,7 +77,7 @@ def test_the_examples_give_a_gradient_and_mind_lengths():
 
 def test_the_parameters_of_torch_are_taken():
     torch = pytest.importorskip("torch")
-    *_, interop, _ = blocks()
+    *_, interop, _, _ = blocks()
     names = {"module": torch.nn.LSTM(3, 4, num_layers=2)}
     exec(interop, names)
     assert {k: v.shape for k, v in names["params"].items()} == {
@@ -89,8 +90,16 @@ def test_the_parameters_of_torch_are_taken():
     )
 
 
+def test_a_problem_is_drawn_and_judged():
+    *_, problem = blocks()
+    names = {"jax": jax, "Deferred": Deferred}
+    exec(problem, names | {"key": jax.random.key(1), "cell": LSTM(8)}, names)
+    assert names["draw"].x.shape == (100, 20, 6)
+    assert abs(float(names["loss"]) - names["problem"].floor) < 0.5
+
+
 def test_the_added_cell_runs_on_both_engines():
-    *_, cell = blocks()
+    *_, cell, _ = blocks()
     names = {
         "dataclasses": dataclasses,
         "SplitCell": SplitCell,

@@ -15,13 +15,13 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 import jax
-import numpy as np
 
 from experiments.vanishing_gradients import comparison
 from experiments.vanishing_gradients.comparison import (
     Comparison,
     Variant,
     at_best,
+    last_loss,
     rmsprop,
     word,
 )
@@ -80,10 +80,7 @@ def findings(config: Config, results: Sequence[Result]) -> Findings:
     said, holds = [], []
     for name, (_, problem) in COMPARISON.asked(config).items():
         plain, better = (
-            float(
-                np.median([run.curve[-1][1] or np.inf for run in best[name, variant]])
-            )
-            for variant in COMPARISON.variants
+            last_loss(best[name, variant]) for variant in COMPARISON.variants
         )
         holds.append(better < 0.9 * problem.floor and better < plain)
         said.append(

@@ -51,6 +51,18 @@ class Config:
         return numbers("learning_rates", self.learning_rates)
 
 
+def points_of(config: Config, **name: str | int) -> tuple[Point, ...]:
+    """Returns a point for each learning rate and seed, beside what all have in common.
+
+    Their knobs are the rate, and the weight of Omega where there is one.
+    """
+    return tuple(
+        Point({**name, "rate": rate, "seed": seed}, seed, {"rate": rate, "omega": 4.0})
+        for rate in config.rates()
+        for seed in range(config.seeds)
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Variant:
     """A way to make the network.
@@ -108,20 +120,7 @@ class Comparison:
                     variant.cell(config.features), problem, config.batch_size
                 )
                 init = None if variant.init is None else variant.init(steps)
-                points = tuple(
-                    Point(
-                        {
-                            "problem": problem_name,
-                            "variant": name,
-                            "rate": rate,
-                            "seed": seed,
-                        },
-                        seed,
-                        {"rate": rate, "omega": 4.0},
-                    )
-                    for rate in config.rates()
-                    for seed in range(config.seeds)
-                )
+                points = points_of(config, problem=problem_name, variant=name)
                 found.append(
                     Group(
                         f"{problem_name}, {name}",
@@ -214,6 +213,12 @@ def quality(runs: Sequence[Result]) -> tuple[float, float]:
         0.0 if run.solved else error for run, error in zip(runs, worst, strict=True)
     ]
     return float(np.median(solved)), float(np.mean([run.updates for run in runs]))
+
+
+def last_loss(runs: Sequence[Result]) -> float:
+    """Returns the median of the last losses; infinite for what has diverged."""
+    losses = [run.curve[-1][1] for run in runs]
+    return float(np.median([np.inf if loss is None else loss for loss in losses]))
 
 
 def word(holds: Sequence[bool]) -> str:

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.vanishing_gradients import comparison, figures
-from experiments.vanishing_gradients.comparison import adam, word
+from experiments.vanishing_gradients.comparison import adam, points_of, word
 from experiments.vanishing_gradients.network import Network, learner
 from experiments.vanishing_gradients.study import Findings, Study, by
 from rnnlab.cell import Params
@@ -28,7 +28,7 @@ from rnnlab.cells import GRU, IRNN, LRU, LSTM, Elman, LayerNormLSTM
 from rnnlab.options import option
 from rnnlab.probes.gradients import by_carry, by_lag, rate
 from rnnlab.problems import Adding
-from rnnlab.training.grid import Group, Point, Result
+from rnnlab.training.grid import Group, Result
 from rnnlab.training.replicas import Knobs
 
 CELLS = {
@@ -86,15 +86,7 @@ def groups(config: Config) -> Sequence[Group]:
     for steps in config.steps():
         for name, cell in CELLS.items():
             network = Network(cell(config.features), Adding(steps), config.batch_size)
-            points = tuple(
-                Point(
-                    {"steps": steps, "cell": name, "rate": lr, "seed": seed},
-                    seed,
-                    {"rate": lr},
-                )
-                for lr in config.rates()
-                for seed in range(config.seeds)
-            )
+            points = points_of(config, steps=steps, cell=name)
             measure = functools.partial(reach, network)
             trained = learner(network, adam(1.0)[1], measure=measure)
             title = f"{name}, T = {steps}"

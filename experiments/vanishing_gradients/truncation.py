@@ -19,7 +19,7 @@ import jax
 import numpy as np
 
 from experiments.vanishing_gradients import comparison, figures
-from experiments.vanishing_gradients.comparison import adam, summary, word
+from experiments.vanishing_gradients.comparison import adam, points_of, summary, word
 from experiments.vanishing_gradients.network import Network, learner
 from experiments.vanishing_gradients.study import Findings, Study, by
 from rnnlab.cell import Params
@@ -29,7 +29,7 @@ from rnnlab.errors import InputError
 from rnnlab.options import option, whole_numbers
 from rnnlab.probes.truncation import Truncated, bias
 from rnnlab.problems import DelayedRecall
-from rnnlab.training.grid import Group, Point, Result
+from rnnlab.training.grid import Group, Result
 from rnnlab.training.replicas import Knobs
 
 
@@ -93,15 +93,7 @@ def groups(config: Config) -> Sequence[Group]:
 
         for window in windows:
             network = dataclasses.replace(full, engine=Truncated(auto(cell), window))
-            points = tuple(
-                Point(
-                    {"lag": lag, "window": window, "rate": rate, "seed": seed},
-                    seed,
-                    {"rate": rate},
-                )
-                for rate in config.rates()
-                for seed in range(config.seeds)
-            )
+            points = points_of(config, lag=lag, window=window)
             found.append(
                 Group(
                     f"lag {lag}, window {window}",

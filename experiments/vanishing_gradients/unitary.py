@@ -12,13 +12,12 @@ Figures: `learning-1.png` and on, the loss of each cell, a figure a lag.
 import dataclasses
 from collections.abc import Sequence
 
-import numpy as np
-
 from experiments.vanishing_gradients import comparison
 from experiments.vanishing_gradients.comparison import (
     Comparison,
     Variant,
     at_best,
+    last_loss,
     rmsprop,
     word,
 )
@@ -53,10 +52,7 @@ def findings(config: Config, results: Sequence[Result]) -> Findings:
     said, holds = [], []
     for name, (_, problem) in COMPARISON.asked(config).items():
         lstm, unitary = (
-            float(
-                np.median([run.curve[-1][1] or np.inf for run in best[name, variant]])
-            )
-            for variant in COMPARISON.variants
+            last_loss(best[name, variant]) for variant in COMPARISON.variants
         )
         holds.append(unitary < problem.floor / 2 and lstm > problem.floor / 2)
         said.append(
