@@ -25,6 +25,7 @@ SUITES: Mapping[str, str] = {
     "layers": "launch.bench_layers",
     "lm": "launch.bench_lm",
     "newton": "launch.bench_newton",
+    "probes": "launch.bench_probes",
     "seeds": "launch.bench_seeds",
     "startup": "launch.bench_startup",
 }

@@ -1,0 +1,72 @@
+"""What a look inside of a training run costs: a probe beside the step it looks at."""
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+from experiments.language_modeling.task import LanguageTask
+from launch import machine
+from launch.bench_lm import LAYERS, Shape, stream
+from launch.outcome import Outcome
+from launch.turns import in_turns
+from rnnlab.cells import LSTM
+from rnnlab.engines import auto
+from rnnlab.nn import LanguageModel
+from rnnlab.training import step as training
+from rnnlab.training.probing import keep, prober
+from rnnlab.training.settings import Training
+
+SECONDS = 0.4  # what each side gets of a turn
+EVERY = 100  # steps between two probes, as the README suggests
+SHAPES = (
+    Shape(batch=32, steps=64, features=256, vocab_size=97),
+    Shape(batch=20, steps=35, features=650, vocab_size=10_000),
+)
+
+
+def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
+    """Returns a probe's time in steps, and its share at one in a hundred steps."""
+    others = machine.others_share()
+    rows = [compare(shape, repeats) for shape in shapes]
+    lines = [
+        f"A language model of {LAYERS} LSTM layers: the time of a probe"
+        f" (`--probe_every`: gradients by lag, gates, forget times and norms of each"
+        f" layer, update ratios, gradient noise) beside that of a training step, and"
+        f" its share of the time at one in {EVERY} steps. Medians of {repeats} turns;"
+        f" compiling, once a run, is not counted. Other processes had {others():.0%} of"
+        f" the cores meanwhile.",
+        "",
+        "| B, T, H, V | step, ms | probe, ms | of a step | share of the time |",
+        "|---|--:|--:|--:|--:|",
+        *rows,
+    ]
+    return Outcome("\n".join(lines))
+
+
+def compare(shape: Shape, repeats: int) -> str:
+    """Returns the row of a model."""
+    cells = (LSTM(shape.features),) * LAYERS
+    model = LanguageModel(shape.vocab_size, shape.features, cells, auto(cells[0]))
+    task = LanguageTask(model, {"train": stream(shape)}, {"train": shape.batch})
+    settings = Training(optimizer="sgd", learning_rate=0.1)
+    update, probe = training.train_step(task, settings, steps=10**6), prober(task)
+    state = training.init(task, settings)
+    upcoming = task.batches("train")
+
+    def step():
+        nonlocal state
+        state, metrics = update(state, next(upcoming))
+        return float(metrics.loss)
+
+    def look():
+        batch = next(upcoming)
+        return jax.block_until_ready(probe(keep(state), state.params, batch))
+
+    taken = in_turns({"step": step, "probe": look}, repeats, SECONDS)
+    ratio = float(np.median(taken["probe"] / taken["step"]))
+    seconds = {name: float(np.median(each)) * 1e3 for name, each in taken.items()}
+    return (
+        f"| {shape} | {seconds['step']:.1f} | {seconds['probe']:.1f} | {ratio:.2f}"
+        f" | {ratio / (EVERY + ratio):.1%} |"
+    )
