@@ -31,6 +31,7 @@ class Option:
         below: the value must be less than this.
         free: whether the value may change when a run is resumed, or a function that
             tells it from the configuration that the run was begun with.
+        later: whether older records lack it: what they did is its default.
     """
 
     help: str
@@ -39,6 +40,7 @@ class Option:
     least: float | None = None
     below: float | None = None
     free: bool | Callable[[Any], bool] = False
+    later: bool = False
 
 
 def option(
@@ -49,10 +51,11 @@ def option(
     least: float | None = None,
     below: float | None = None,
     free: bool | Callable[[Any], bool] = False,
+    later: bool = False,
 ) -> Any:
     """Returns a dataclass field that `check` and `launch.flags` understand."""
     known = tuple(choices) if choices is not None else None
-    metadata = {"option": Option(help, known, above, least, below, free)}
+    metadata = {"option": Option(help, known, above, least, below, free, later)}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -77,11 +80,13 @@ def from_dict(kind: type, data: Mapping[str, Any]) -> Any:
     """Returns the configuration that `dataclasses.asdict` turned into `data`.
 
     Raises:
-        InputError: a field is missing or unknown, or out of its range.
+        InputError: a field is missing, and did not come later, or is unknown, or out
+            of its range.
     """
     fields = {field.name: field for field in dataclasses.fields(kind)}
-    if fields.keys() != data.keys():
-        odd = ", ".join(sorted(fields.keys() ^ data.keys()))
+    odd = fields.keys() ^ data.keys()
+    if any(name in data or not _later(fields[name]) for name in odd):
+        odd = ", ".join(sorted(odd))
         raise InputError(
             f"A recorded configuration must have the fields of {kind.__name__}, but"
             f" {odd} stand in one of them only; use the version that recorded it."
@@ -93,6 +98,11 @@ def from_dict(kind: type, data: Mapping[str, Any]) -> Any:
         for name, value in data.items()
     }
     return kind(**values)
+
+
+def _later(field: Any) -> bool:
+    """Returns whether a record may lack the field."""
+    return "option" in field.metadata and field.metadata["option"].later
 
 
 def differences(old: Any, new: Any) -> list[str]:

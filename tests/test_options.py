@@ -163,6 +163,13 @@ def test_a_record_of_another_version_is_refused(change, parts):
         assert part in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["probe_every", "clip_layer", "gradient_noise"])
+def test_what_came_later_is_at_its_default(name):
+    data = dataclasses.asdict(Config())
+    del data["training"][name]
+    assert from_dict(Config, data) == Config()
+
+
 def test_differences_are_those_that_are_not_free():
     old = Config(training=Training(schedule="constant"))
     new = dataclasses.replace(

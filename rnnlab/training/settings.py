@@ -33,14 +33,14 @@ class Training:
     clip_norm: float | None = option(5.0, "largest norm of the whole gradient", above=0)
     clip_value: float | None = option(None, "largest single derivative", above=0)
     clip_layer: float | None = option(
-        None, "largest norm of the gradient of one array", above=0
+        None, "largest norm of the gradient of one array", above=0, later=True
     )
     clip_adaptive: float | None = option(
         None, "largest ratio of gradient to parameter norm, per unit", above=0
     )
 
     gradient_noise: float = option(
-        0.0, "deviation of noise on the gradient at first, fading", least=0
+        0.0, "deviation of noise on the gradient at first, fading", least=0, later=True
     )
 
     schedule: str = option("constant", "of the learning rate", choices=SCHEDULES)
@@ -66,6 +66,7 @@ class Training:
         "steps between looks at gradients, gates and updates; by default none",
         above=0,
         free=True,
+        later=True,
     )
     checkpoint_every: int | None = option(
         None, "steps; by default an epoch", above=0, free=True
