@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -78,6 +79,18 @@ def begun(init: initializers.Init) -> Callable[[int], Init]:
     return at
 
 
+def slow(steps: int) -> Init:
+    """Returns the start of leaky units that forget in half the length."""
+
+    def start(key: jax.Array, params: Params, knobs: Knobs) -> Params:
+        del knobs
+        times = jnp.full_like(params["cell"]["log_tau"], jnp.log(steps / 2))
+        glorot = GLOROT(steps)(key, params, {})["cell"]
+        return {**params, "cell": {**glorot, "log_tau": times}}
+
+    return start
+
+
 GLOROT = begun(jax.nn.initializers.glorot_uniform())
 tanh = partial(Variant, cells.Elman)
 VARIANTS = {
@@ -101,6 +114,7 @@ VARIANTS = {
     "relu": Variant(partial(cells.Elman, activation="relu"), GLOROT),
     "leaky relu": Variant(partial(cells.Elman, activation="leaky_relu"), GLOROT),
     "IRNN": Variant(cells.IRNN),
+    "skip over time: leaky units": Variant(cells.CTRNN, slow),
     "LSTM, forget bias 0": Variant(partial(cells.LSTM, forget_bias=0.0)),
     "LSTM": Variant(cells.LSTM),
     "LSTM, chrono": Variant(cells.LSTM, chrono(lambda steps: steps)),
