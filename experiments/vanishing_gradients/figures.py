@@ -229,9 +229,14 @@ def heat(
     axes.grid(False)
     for axis, names in ((axes.xaxis, x), (axes.yaxis, y)):
         ticks = range(0, len(names), math.ceil(len(names) / 10))
-        axis.set_ticks(ticks, [f"{names[tick]:g}" for tick in ticks])
+        axis.set_ticks(ticks, [_short(names[tick]) for tick in ticks])
     figure.colorbar(shown, label=label)
     return figure
+
+
+def _short(value: float) -> str:
+    """Returns a whole number as it is, any other to three digits."""
+    return f"{value:g}" if float(value).is_integer() else f"{value:.3g}"
 
 
 def _numbered(

@@ -23,6 +23,7 @@ import numpy as np
 import optax
 
 from experiments.vanishing_gradients import figures
+from experiments.vanishing_gradients.comparison import word
 from experiments.vanishing_gradients.study import Findings, Study, by
 from rnnlab.cell import Cell, Params
 from rnnlab.cells import LSTM, Elman
@@ -35,6 +36,7 @@ Measure = Callable[[Params, jax.Array, Knobs], jax.Array]
 
 CELLS: dict[str, Callable[[int], Cell[Any]]] = {"tanh": Elman, "lstm": LSTM}
 GAINS = {"tanh": (0.2, 3.0), "lstm": (0.5, 12.0)}
+LIMIT = 1  # that colours tell apart
 BIASES = {"tanh": (0.0, 2.0), "lstm": (-4.0, 4.0)}  # of the forget gate, for an LSTM
 
 
@@ -168,12 +170,12 @@ def findings(config: Config, results: Sequence[Result]) -> Findings:
         of = "forget gate's bias" if name == "lstm" else "bias"
         pictures[name] = (
             figures.heat(
-                plane,
+                np.clip(plane, -LIMIT, LIMIT),
                 gains,
                 biases,
                 "gain of the recurrent weights",
                 of,
-                "largest exponent (nats a step)",
+                f"largest exponent (nats a step; beyond {LIMIT}: as {LIMIT})",
                 centre=0.0,
             ),
             f"{name}: above zero, nearby states part.",
@@ -199,7 +201,7 @@ def findings(config: Config, results: Sequence[Result]) -> Findings:
     near = start is not None and 0.9 < start < 1.4
     later = moved is None or (start is not None and moved > start)
     verdict = (
-        f"{'Reproduced' if near and later else 'Not reproduced'}: the tanh network's"
+        f"{word([near, later])}: the tanh network's"
         f" largest exponent passes zero at a gain of"
         f" {'none' if start is None else f'{start:.2f}'} without a bias (1 for"
         f" infinitely many units), and at"
