@@ -56,9 +56,7 @@ class Config:
     learning_rate: float = option(0.01, "of SGD", above=0)
     updates: int = option(10_000, "the most that a run may have", above=0)
     every: int = option(500, "updates between two looks at the error", above=0)
-    farthest: int = option(
-        5000, "T, to which a model generalises; 0: none", least=0, free=True
-    )
+    farthest: int = option(5000, "T, to which a model generalises; 0: none", least=0)
 
     def __post_init__(self):
         check(self)

@@ -38,7 +38,7 @@ class Config(comparison.Config):
     """An LSTM that recalls one of eight symbols."""
 
     lengths: str = option("4,12,24,48", "lags, in steps", free=True)
-    windows: str = option("8,16,32,64", "steps of backpropagation", free=True)
+    windows: str = option("8,16,32,64", "steps of backpropagation")
     steps_in_all: int = option(64, "T", above=0)
     learning_rates: str = option("3e-3", "of Adam", free=True)
     updates: int = option(2000, "the most that a run may have", above=0)
