@@ -188,39 +188,48 @@ def findings(config: Config, results: Sequence[Result]) -> Findings:
         after = f"{np.median(solved):,.0f}" if solved else "-"
         diverged = sum(run.diverged for run in runs)
         rows.append(
-            (init, method, steps, f"{len(solved)} of {len(runs)}", after, diverged)
+            (init, method, steps, f"{len(solved)} of {len(runs)}", after, diverged, "")
         )
+    places = {name: place for place, name in enumerate([*INITS, *METHODS])}
+    rows.sort(key=lambda row: (places[row[0]], row[2], places[row[1]]))
     for run in beyond:
-        near, far, farthest = run.measured[-1][1]
+        errors = ", ".join(
+            "-" if error is None else f"{error:.0%}" for error in run.measured[-1][1]
+        )
+        solved = "solved" if run.solved else "not solved"
+        place = (run.name["init"], run.name["method"], run.name["steps"])
         rows.append(
             (
-                *(run.name[part] for part in ("init", "method", "steps")),
-                f"seed {run.name['seed']}: {'solved' if run.solved else 'not solved'};"
-                f" errors at 200, 1000, {config.farthest}:"
-                f" {near:.1%}, {far:.1%}, {farthest:.1%}",
-                f"{run.updates:,}",
-                run.diverged * 1,
+                *place,
+                f"seed {run.name['seed']}: {solved}",
+                run.updates,
+                1 * run.diverged,
+                errors,
             )
         )
     longest = max(config.steps())
     panels = {
         init: {
             method: [losses(run) for run in runs]
-            for (method,), runs in by(
-                [
-                    r
-                    for r in grid
-                    if r.name["init"] == init and r.name["steps"] == longest
-                ],
-                "method",
+            for (init_of, method, steps), runs in by(
+                grid, "init", "method", "steps"
             ).items()
+            if (init_of, steps) == (init, longest)
         }
         for init in INITS
     }
     return Findings(
-        ("initialisation", "method", "T", "solved", "updates, median", "diverged"),
+        (
+            "initialisation",
+            "method",
+            "T",
+            "solved",
+            "updates, median",
+            "diverged",
+            f"errors at T = 200, 1000, {config.farthest}",
+        ),
         [tuple(map(str, row)) for row in rows],
-        verdict(counts, longest),
+        verdict(counts, longest, beyond),
         {
             "success": (figures.success(counts), "Runs that solve it, by length."),
             "learning": (
@@ -234,7 +243,9 @@ def findings(config: Config, results: Sequence[Result]) -> Findings:
 
 
 def verdict(
-    counts: Mapping[str, Mapping[str, Mapping[int, tuple[int, int]]]], longest: int
+    counts: Mapping[str, Mapping[str, Mapping[int, tuple[int, int]]]],
+    longest: int,
+    beyond: Sequence[Result],
 ) -> str:
     """Returns what became of the claim, in a sentence."""
     share = {
@@ -243,7 +254,10 @@ def verdict(
     }
     runs = sum(counts[init][OMEGA][longest][1] for init in counts)
     plain, clipped, penalised = share.values()
-    said = ", ".join(f"{name} {n} of {runs}" for name, n in share.items())
+    said = "; ".join(f"{name} {n} of {runs}" for name, n in share.items())
+    if beyond:
+        general = sum(run.solved for run in beyond)
+        said += f"; trained on lengths of 50 to 200, {general} of {len(beyond)}"
     if plain < clipped < penalised:
         word = "Reproduced"
     elif plain < penalised:
