@@ -4,6 +4,7 @@ For each folder in DIR with the `findings.json` of a study: what was published, 
 seen here, in which time, by which code and how to do it again.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ HEAD = """\
 Published claims, tried here by `launch.study`, each in a few minutes or hours of two
 cores. A verdict is that of the protocol under it: most are far shorter than the
 papers'. "Not reproduced" says that this protocol did not show the claim, no more.
+Times are upper bounds: other work may have run beside.
 
 | study | verdict | time of all runs |
 |---|---|--:|
@@ -58,13 +60,15 @@ def section(study: dict[str, Any]) -> str:
     """Returns what is said of a study."""
     environment = study["environment"]
     command = " ".join(
-        word for word in study["command"].split() if not word.startswith("--workdir")
+        re.sub("=.*/", "=", word)  # where a file lay is nobody's business
+        for word in study["command"].split()
+        if not word.startswith("--workdir")
     )
     return (
         f"\n## {study['title']}\n\n*Claim* ({study['source']}): {study['claim']}\n\n"
         f"*Protocol*: {study['protocol']}\n\n*Verdict*: {study['verdict']}\n\n"
-        f"{study['table']}\n\n`{command} --workdir=DIR`. Begun at commit"
-        f" {environment['begun at commit']}. {environment['report']}\n"
+        f"{study['table'].strip()}\n\n`{command} --workdir=DIR`. Begun at commit"
+        f" {environment['begun at commit']}; the report: {environment['report']}\n"
     )
 
 

@@ -67,7 +67,7 @@ def test_the_page_of_claims_has_what_was_found(finished, tmp_path):
     text = page.read_text()
     found = json.loads((folder / "findings.json").read_text())
     for part in ("title", "claim", "protocol", "verdict", "table", "source"):
-        assert found[part] in text
+        assert found[part].strip() in text
     assert "--study=lyapunov" in text and str(folder) not in text
     assert "(#lyapunov-exponents-the-edge-of-chaos)" in text
     done = subprocess.run(
