@@ -72,12 +72,12 @@ def findings(config: Config, results: Sequence[Result]) -> Findings:
         ]
         holds.append(gap[1] < gap[0] / 2 if gap[0] > 0 else False)
         counts = ", ".join(
-            f"{name} {sum(run.solved for run in best[problem, name])} in"
+            f"{name}: {sum(run.solved for run in best[problem, name])} in"
             f" {quality(best[problem, name])[1]:,.0f} updates"
             for name in COMPARISON.variants
         )
-        said.append(f"{problem}: {counts}")
-    verdict = f"{word(holds)}: runs of {config.seeds} solved, {'; '.join(said)}."
+        said.append(f"{problem} ({counts})")
+    verdict = f"{word(holds)}: runs of {config.seeds} solved at {'; '.join(said)}."
     return COMPARISON.findings(config, results, verdict)
 
 
