@@ -32,6 +32,8 @@ from rnnlab.problems import DelayedRecall
 from rnnlab.training.grid import Group, Result
 from rnnlab.training.replicas import Knobs
 
+ROWS = 32  # sequences that the bias is measured on
+
 
 @dataclasses.dataclass(frozen=True)
 class Config(comparison.Config):
@@ -42,6 +44,7 @@ class Config(comparison.Config):
     steps_in_all: int = option(64, "T", above=0)
     learning_rates: str = option("3e-3", "of Adam", free=True)
     updates: int = option(2000, "the most that a run may have", above=0)
+    every: int = option(500, "updates between two looks at error and bias", above=0)
 
     def __post_init__(self):
         super().__post_init__()
@@ -81,12 +84,12 @@ def groups(config: Config) -> Sequence[Group]:
 
         def biased(params: Params, key: jax.Array, knobs: Knobs, full=full):
             del knobs
-            draw = full.problem.draw(key, 100)
+            draw = full.problem.draw(key, ROWS)
 
             def loss(last, y):
                 return full.problem.loss(full.read(params, y), draw)
 
-            start = cell.initial((100,))
+            start = cell.initial((ROWS,))
             return bias(
                 loss, auto(cell), cell, params["cell"], start, draw.x, windows
             ).distance
