@@ -1,8 +1,9 @@
 """Runs a study: `python -m launch.study --study=NAME --workdir=DIR`.
 
 The workdir gets `config.json`, `results.jsonl` with a line for each finished run, and
-at the end `report.html`, `table.md` and the figures as PNG and SVG. The same command
-goes on where it was stopped: a finished run is never repeated.
+at the end `report.html`, `table.md`, the figures as PNG and SVG, and `findings.json`,
+which `launch.claims` reads. The same command goes on where it was stopped: a finished
+run is never repeated.
 """
 
 import dataclasses

@@ -8,7 +8,6 @@ import importlib
 from types import ModuleType
 
 STUDIES = {
-    "repairs": "experiments.vanishing_gradients.repairs",
     "temporal_order": "experiments.vanishing_gradients.temporal_order",
     "lags": "experiments.vanishing_gradients.lags",
     "irnn": "experiments.vanishing_gradients.irnn",
@@ -19,6 +18,7 @@ STUDIES = {
     "greff": "experiments.vanishing_gradients.greff",
     "jsb": "experiments.vanishing_gradients.jsb",
     "lyapunov": "experiments.vanishing_gradients.lyapunov",
+    "repairs": "experiments.vanishing_gradients.repairs",
 }
 
 
