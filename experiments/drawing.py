@@ -86,12 +86,17 @@ def lines(
     log: bool,
     level: tuple[float, str] | None,
 ) -> Figure:
-    """Returns panel -> name -> (x, values [seeds, x]) as medians in their ranges."""
+    """Returns panel -> name -> (x, values [seeds, x]) as medians in their ranges.
+
+    On a logarithmic axis a range that leaves the medians behind, by a factor of a
+    thousand, leaves the picture.
+    """
     figure, drawn = blank(panels, xlabel, ylabel)
     looks = styles(panels.values())
     for axes, of_panel in zip(drawn, panels.values(), strict=True):
         if log:
             logarithmic(axes.yaxis)
+        tops = []
         for name, (x, values) in of_panel.items():
             values = np.where(np.isfinite(values), values, np.inf)
             values = np.where(values > (0 if log else -np.inf), values, -np.inf)
@@ -99,6 +104,8 @@ def lines(
             with np.errstate(invalid="ignore"):
                 middle = np.median(values, axis=0)
             low, high = values.min(axis=0), values.max(axis=0)
+            ends = (middle, high)
+            tops.append([np.max(v, initial=0, where=v < np.inf) for v in ends])
             axes.plot(
                 x,
                 np.where(np.isfinite(middle), middle, np.nan),
@@ -118,6 +125,9 @@ def lines(
         if level is not None:
             value, label = level
             axes.axhline(value, color="0.4", linestyle="--", linewidth=1, label=label)
+        highest, range_end = np.max(tops, axis=0)
+        if log and range_end > 1000 * highest > 0:
+            axes.set_ylim(top=10 * highest)
     return with_legend(figure)
 
 

@@ -29,7 +29,7 @@ def main() -> None:
     from experiments.vanishing_gradients import report
     from launch import machine, results
     from rnnlab import files
-    from rnnlab.errors import IncompatibleCheckpoint
+    from rnnlab.errors import IncompatibleCheckpoint, InputError
     from rnnlab.options import differences, from_dict
     from rnnlab.training import grid, workdir
 
@@ -43,13 +43,18 @@ def main() -> None:
         file, commit = folder / "config.json", results.commit()
         if file.exists():
             old = files.read_json(file)
+            if not isinstance(old, dict):
+                raise InputError(
+                    f"{file} should hold a study's settings, got {old!r:.80}; pass"
+                    f" another --workdir."
+                )
             commit = old.get("commit")
             if old.get("study") != FLAGS.study:
                 raise IncompatibleCheckpoint(
                     f"{folder} holds {old.get('study') or 'no study'}, not"
                     f" {FLAGS.study}; pass another --workdir."
                 )
-            changed = differences(from_dict(module.Config, old["config"]), config)
+            changed = differences(from_dict(module.Config, old.get("config")), config)
             if changed:
                 raise IncompatibleCheckpoint(
                     f"{folder} holds the study with other settings"
@@ -70,7 +75,8 @@ def main() -> None:
         }
         command = shlex.join(["python", "-m", "launch.study", *sys.argv[1:]])
         about = study.title, study.claim, study.source, study.protocol(config)
-        report.write(folder, *about, command, findings, environment)
+        page = report.page(*about, command, findings, environment)
+        report.write(folder, findings, page)
         files.write_json(
             folder / "findings.json",
             {

@@ -161,13 +161,14 @@ class Comparison:
         self, config: Config, results: Sequence[Result], verdict: str
     ) -> Findings:
         """Returns the table, with each variant's curves at its best rate."""
-        rows = []
+        rows = [
+            (problem, name, f"{rate:g}", *summary(runs))
+            for (problem, name, rate), runs in by(
+                results, "problem", "variant", "rate"
+            ).items()
+        ]
         panels: dict[str, dict[str, list[Any]]] = {}
-        for (problem, name), runs in by(results, "problem", "variant").items():
-            per_rate = by(runs, "rate")
-            for (rate,), own in per_rate.items():
-                rows.append((problem, name, f"{rate:g}", *summary(own)))
-            best = min(per_rate.values(), key=quality)
+        for (problem, name), best in at_best(results).items():
             panels.setdefault(problem, {})[name] = [losses(run) for run in best]
         asked, pictures = self.asked(config), {}
         for k, (problem, curves) in enumerate(panels.items(), start=1):
@@ -181,6 +182,30 @@ class Comparison:
             caption = f"{problem}: loss at the best rate of each, median and range."
             pictures[f"learning-{k}"] = picture, caption
         return Findings(HEAD, rows, verdict, pictures)
+
+    def by_last_loss(
+        self,
+        config: Config,
+        results: Sequence[Result],
+        holds: Callable[[Mapping[str, float], float], bool],
+    ) -> Findings:
+        """Returns the findings of a claim about losses at the end.
+
+        Args:
+            config: of the study.
+            results: of all its runs.
+            holds: from the last losses by variant, at the best rates, and the floor of
+                a problem, whether the claim holds there.
+        """
+        best, held, said = at_best(results), [], []
+        for name, (_, problem) in self.asked(config).items():
+            found = {each: last_loss(best[name, each]) for each in self.variants}
+            held.append(holds(found, problem.floor))
+            each = ", ".join(f"{variant} {loss:.4f}" for variant, loss in found.items())
+            said.append(f"{name}: {each} ({problem.floor:.4f} without a memory)")
+        after = f"loss after {config.updates:,} updates"
+        verdict = f"{word(held)}: {after}, {'; '.join(said)}."
+        return self.findings(config, results, verdict)
 
 
 def summary(runs: Sequence[Result]) -> tuple[str, str, str, str]:

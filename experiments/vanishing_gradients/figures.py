@@ -152,7 +152,7 @@ def dots(
     level: tuple[float, str] | None = None,
     lost: str = "not solved",
 ) -> Figure:
-    """Returns a row of dots a name, with the median as a bar; the first at the top.
+    """Returns a row of dots a name, with their median as a bar; the first at the top.
 
     Args:
         values: of each seed or trial; None for one that has none, which is a cross at
@@ -165,7 +165,7 @@ def dots(
     figure, (axes,) = blank([""], xlabel, "")
     figure.set_size_inches(8, 1.6 + 0.26 * len(values))
     known = [v for row in values.values() for v in row if v is not None] or [1.0]
-    edge = max(known) * 1.6 if log else max(known) + 0.1 * (max(known) - min(known))
+    edge = max(known) * 1.6 if log else max(known) + 0.2 * (max(known) - min(known))
     if log:
         logarithmic(axes.xaxis)
     for place, row in enumerate(values.values()):

@@ -157,6 +157,7 @@ def findings(config: Config, results: Sequence[Result]) -> Findings:
         f" correlation with the NLL is greatest for the {most}"
         f" ({matters[most]:+.2f}; momentum {matters['momentum']:+.2f})."
     )
+    far = 2 * min(top[VANILLA])
     return Findings(
         (
             "variant",
@@ -171,12 +172,12 @@ def findings(config: Config, results: Sequence[Result]) -> Findings:
             "variants": (
                 figures.dots(
                     {
-                        name: [None if np.isnan(v) else v for v in every[name]]
+                        name: [v if v <= far else None for v in every[name]]
                         for name in order
                     },
                     "test NLL (nats a step)",
                     level=(min(top[VANILLA]), "best of vanilla"),
-                    lost="diverged",
+                    lost=f"above {far:.1f}, or diverged",
                 ),
                 "Test NLL of all trials, variants by their better halves.",
             ),

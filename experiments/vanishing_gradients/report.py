@@ -158,30 +158,19 @@ def table(findings: Findings) -> str:
     return "\n".join([head, f"| {' | '.join(rule)} |", *body, ""])
 
 
-def write(
-    folder: Path,
-    title: str,
-    claim: str,
-    source: str,
-    protocol: str,
-    command: str,
-    findings: Findings,
-    environment: Mapping[str, str],
-) -> None:
+def write(folder: Path, findings: Findings, report: str) -> None:
     """Writes into `folder` the figures, as PNG and SVG, `table.md` and `report.html`.
 
-    The arguments after the folder are those of `page`. The report is written last: one
-    that is there has all its parts.
+    The report, as `page` makes it, comes last: one that is there has all its parts.
 
     Raises:
         StorageError: a file cannot be written.
-        ValueError: as `page`.
+        ValueError: as `table`.
     """
     for name, (figure, _) in findings.figures.items():
         drawing.save(figure, folder, name)
     write_atomic(folder / "table.md", table(findings))
-    text = page(title, claim, source, protocol, command, findings, environment)
-    write_atomic(folder / "report.html", text)
+    write_atomic(folder / "report.html", report)
 
 
 def _link(source: str) -> str:

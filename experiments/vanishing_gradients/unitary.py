@@ -10,17 +10,10 @@ Figures: `learning-1.png` and on, the loss of each cell, a figure a lag.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from experiments.vanishing_gradients import comparison
-from experiments.vanishing_gradients.comparison import (
-    Comparison,
-    Variant,
-    at_best,
-    last_loss,
-    rmsprop,
-    word,
-)
+from experiments.vanishing_gradients.comparison import Comparison, Variant, rmsprop
 from experiments.vanishing_gradients.study import Findings, Study
 from rnnlab.cells import LSTM, UnitaryRNN
 from rnnlab.options import option
@@ -48,21 +41,11 @@ COMPARISON = Comparison(
 
 def findings(config: Config, results: Sequence[Result]) -> Findings:
     """Returns the table, the curves and what became of the claim."""
-    best = at_best(results)
-    said, holds = [], []
-    for name, (_, problem) in COMPARISON.asked(config).items():
-        lstm, unitary = (
-            last_loss(best[name, variant]) for variant in COMPARISON.variants
-        )
-        holds.append(unitary < problem.floor / 2 and lstm > problem.floor / 2)
-        said.append(
-            f"{name}: {unitary:.4f} of the unitary network, {lstm:.4f} of the LSTM,"
-            f" {problem.floor:.4f} without a memory"
-        )
-    verdict = (
-        f"{word(holds)}: loss after {config.updates:,} updates, {'; '.join(said)}."
-    )
-    return COMPARISON.findings(config, results, verdict)
+
+    def holds(losses: Mapping[str, float], floor: float) -> bool:
+        return losses["unitary"] < floor / 2 < losses["LSTM"]
+
+    return COMPARISON.by_last_loss(config, results, holds)
 
 
 STUDY = Study(

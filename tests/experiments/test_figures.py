@@ -98,6 +98,15 @@ def test_curves_are_medians_within_the_range_of_the_seeds():
     assert named.get_supxlabel() == "window"
 
 
+def test_a_range_that_leaves_the_medians_behind_leaves_the_picture():
+    spiked = {"": {"a": [[(1, 2.0), (2, 1.0)], [(1, 2.0), (2, 1.0)], [(1, 2e4)]]}}
+    (axes,) = figures.curves(spiked, 0.5, "").axes
+    assert axes.get_ylim()[1] == 20
+    spiked[""]["a"][2] = [(1, 200.0)]
+    (axes,) = figures.curves(spiked, 0.5, "").axes
+    assert axes.get_ylim()[1] > 200
+
+
 def test_norms_that_vanish_end_their_line():
     figure = figures.by_lag({"start": {"Elman": NORMS}})
     (line,) = figure.axes[0].lines

@@ -142,7 +142,8 @@ def test_all_files_are_written_the_same_twice(tmp_path):
     found = []
     for _ in range(2):
         findings = Findings(["a"], [["1"]], "Reproduced.", drawn())
-        report.write(tmp_path, "T", "C", "https://a.b", "P", "run", findings, {})
+        page = report.page("T", "C", "https://a.b", "P", "run", findings, {})
+        report.write(tmp_path, findings, page)
         found.append({path.name: path.read_bytes() for path in tmp_path.iterdir()})
     assert found[0] == found[1]
     pictures = {f"{name}.{kind}" for name in drawn() for kind in ("png", "svg")}
