@@ -19,6 +19,7 @@ class Experiment:
             data, and all that is needed to use the model without the data.
         describe: turns a loss in nats into the figures people quote.
         targets: targets in a training batch.
+        check: raises InputError where it is more than this machine can train.
     """
 
     task: Task
@@ -26,3 +27,4 @@ class Experiment:
     record: Mapping[str, Any]
     describe: Callable[[float], Mapping[str, float]]
     targets: int
+    check: Callable[[], None]

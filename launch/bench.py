@@ -26,6 +26,7 @@ SUITES: Mapping[str, str] = {
     "lm": "launch.bench_lm",
     "newton": "launch.bench_newton",
     "probes": "launch.bench_probes",
+    "safety": "launch.bench_safety",
     "seeds": "launch.bench_seeds",
     "startup": "launch.bench_startup",
 }

@@ -9,19 +9,20 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from experiments.drawing import logarithmic
+from experiments.drawing import COLOURS, logarithmic
 from rnnlab.files import write_atomic
 from rnnlab.training.writers import METRICS, read_metrics
 
 # Okabe and Ito's colours: told apart by colour-blind readers and in grey print.
-BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#882255"
+BLUE, VERMILION, GREEN, *_ = COLOURS
+PURPLE = "#882255"
 
 
 def draw(workdir: Path) -> None:
     """Draws `workdir/curves.png` from `workdir/metrics.jsonl`.
 
     Training rows hold loss, grad_norm and learning_rate; validation rows hold
-    valid_loss. A value that is not finite leaves a gap.
+    valid_loss. A value that is not finite, in float32, leaves a gap.
 
     Raises:
       InputError: The metrics cannot be read.
@@ -77,7 +78,7 @@ def _series(rows: list[dict[str, float]], name: str) -> tuple[np.ndarray, np.nda
     """Returns steps and values of the rows that have `name`; not finite is NaN."""
     found = [(row["step"], row[name]) for row in rows if name in row]
     values = np.array([value for _, value in found], dtype=np.float64)
-    values[~np.isfinite(values)] = math.nan
+    values[~(np.abs(values) <= np.finfo(np.float32).max)] = math.nan
     return np.array([step for step, _ in found], dtype=np.int64), values
 
 

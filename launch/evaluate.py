@@ -20,6 +20,7 @@ flags.DEFINE_string(
 )
 flags.DEFINE_enum("split", "test", ["valid", "test"], "what to measure on")
 flags.DEFINE_string("data", None, "where the run's data lies now, if it has moved")
+flags.DEFINE_string("cache_dir", None, "of tokenised text; by default ~/.cache/rnnlab")
 flags.DEFINE_integer("eval_batch_size", None, "rows, if not the run's", lower_bound=1)
 flags.DEFINE_string("engine", None, "how steps are executed, if not as in the run")
 
@@ -36,6 +37,7 @@ def main() -> None:
     record, _, state = trained.restore(FLAGS.workdir)
     names = ("data", "eval_batch_size", "engine")
     given = {name: FLAGS[name].value for name in names if FLAGS[name].present}
+    given["cache_dir"] = FLAGS.cache_dir  # not where a stranger's record says
     config = dataclasses.replace(record.config, **given)
     experiment = experiments.load(record.experiment).build(config)
     folder = workdir.resolve(FLAGS.workdir)
@@ -50,9 +52,8 @@ def main() -> None:
     if FLAGS.eval_batch_size is not None:
         figures["eval_batch_size"] = FLAGS.eval_batch_size
     print(json.dumps({FLAGS.split: figures}, indent=2))
-    file = folder / results.RESULT
-    known = files.read_json(file) if file.exists() else {}
-    files.write_json(file, known | {FLAGS.split: figures})
+    known = results.read(folder)
+    files.write_json(folder / results.RESULT, known | {FLAGS.split: figures})
 
 
 if __name__ == "__main__":

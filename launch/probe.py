@@ -24,6 +24,7 @@ flags.DEFINE_string(
 )
 flags.DEFINE_enum("split", "valid", ["train", "valid", "test"], "what to run on")
 flags.DEFINE_string("data", None, "where the run's data lies now, if it has moved")
+flags.DEFINE_string("cache_dir", None, "of tokenised text; by default ~/.cache/rnnlab")
 flags.DEFINE_integer("batches", 4, "of the split, one after the other", lower_bound=1)
 
 
@@ -42,6 +43,7 @@ def main() -> None:
             f" {record.experiment}; pass the --workdir of another run."
         )
     given = {"data": FLAGS.data} if FLAGS["data"].present else {}
+    given["cache_dir"] = FLAGS.cache_dir  # not where a stranger's record says
     config = dataclasses.replace(record.config, **given, engine="auto")
     experiment = experiments.load(record.experiment).build(config)
     records.check_data(record, dataclasses.replace(record, data=experiment.record))

@@ -5,6 +5,8 @@ with the tokenizer, so that a model can be used from its checkpoint alone.
 """
 
 import dataclasses
+import os
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -58,12 +60,12 @@ def from_json(data: Any) -> Record:
         case _:
             raise InputError(
                 "A run's record must name its experiment, config and data, got"
-                f" {str(data)[:80]!r}; pass the --workdir of a run."
+                f" {data!r:.80}; pass the --workdir of a run."
             )
     if name not in experiments.EXPERIMENTS:
         known = ", ".join(experiments.EXPERIMENTS)
         raise InputError(
-            f"The run's experiment must be one of {known}, got {name!r};"
+            f"The run's experiment must be one of {known}, got {name!r:.80};"
             f" use the version of this code that wrote it."
         )
     return Record(name, from_dict(experiments.config(name), fields), kept)
@@ -76,15 +78,24 @@ def write(folder: Path, record: Record) -> None:
     files.write_json(folder / CONFIG, short.to_json())
 
 
-def check(folder: Path, old: Record | None, record: Record, resume: bool) -> None:
-    """Raises unless `record` may be run in `folder`, which holds the run `old`.
+def check(
+    folder: Path, old: Record | None, record: Record, resume: bool, override: bool
+) -> list[str]:
+    """Returns the settings that are overridden, or refuses to run `record`.
+
+    Args:
+        folder: the workdir.
+        old: the run that it holds, or None.
+        record: the run that is wanted.
+        resume: whether to go on with a run that is there.
+        override: whether settings that the state does not depend on may differ.
 
     Raises:
         InputError: the folder holds a run and `resume` is not set.
         IncompatibleCheckpoint: it holds a run of another experiment or configuration.
     """
     if old is None:
-        return
+        return []
     if not resume:
         raise InputError(
             f"--workdir must be a folder without a run, but {folder} holds one of"
@@ -95,12 +106,17 @@ def check(folder: Path, old: Record | None, record: Record, resume: bool) -> Non
             f"{folder} holds a run of {old.experiment}, not of {record.experiment};"
             f" pass another --workdir."
         )
-    changed = differences(old.config, record.config)
+    hard = differences(old.config, record.config, soft=False)
+    soft = differences(old.config, record.config, soft=True)
+    changed = hard if override else hard + soft
     if changed:
+        listed = textwrap.shorten("; ".join(changed), 300, placeholder=" ...")
+        way = "" if hard else ", --override to go on with the new ones"
         raise IncompatibleCheckpoint(
-            f"{folder} holds a run with other settings ({'; '.join(changed)});"
-            f" pass those it was begun with, or another --workdir."
+            f"{folder} holds a run with other settings ({listed});"
+            f" pass those it was begun with{way}, or another --workdir."
         )
+    return soft
 
 
 def check_data(old: Record | None, new: Record) -> None:
@@ -114,8 +130,19 @@ def check_data(old: Record | None, new: Record) -> None:
 
 
 def read(folder: Path) -> Record | None:
-    """Returns the record in `folder`, of its newest checkpoint if need be, or None."""
-    if (folder / CONFIG).exists():
-        return from_json(files.read_json(folder / CONFIG))
+    """Returns the record in `folder`, of its newest checkpoint if need be, or None.
+
+    Raises:
+        InputError: `config.json` is no record.
+    """
+    if os.path.lexists(folder / CONFIG):
+        try:
+            return from_json(files.read_json(folder / CONFIG))
+        except InputError as error:
+            raise InputError(
+                f"{folder / CONFIG} should be the record of a run, but {error} Delete"
+                f" it to take the record of the newest checkpoint."
+            ) from error
     with Checkpoints(folder / "checkpoints", keep=1) as newest:
-        return None if newest.latest is None else from_json(newest.metadata())
+        whole, _ = newest.whole()
+        return None if whole is None else from_json(whole.metadata)

@@ -11,11 +11,28 @@ import jax
 
 from experiments.experiment import Experiment
 from launch.records import Record
+from rnnlab import files
+from rnnlab.errors import InputError
 from rnnlab.training.history import History
 from rnnlab.training.step import State
 
 RESULT = "result.json"
 PACKAGES = ("rnnlab", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Returns the `result.json` of a workdir, {} where there is none.
+
+    Raises:
+        InputError: it is something else.
+    """
+    file = folder / RESULT
+    known = files.read_json(file) if os.path.lexists(file) else {}
+    if not isinstance(known, dict):
+        raise InputError(
+            f"{file} should hold figures by name, got {known!r:.80}; delete it."
+        )
+    return known
 
 
 def collect(

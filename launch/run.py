@@ -1,10 +1,11 @@
 """Runs one experiment: `python -m launch.run --experiment=NAME --workdir=DIR`.
 
-The workdir gets `config.json`, `metrics.jsonl`, `tensorboard/`, `curves.png`,
-`checkpoints/`, `best/` and `result.json`. The same command with `--resume` goes on
-where a run was stopped, or begins one where there is none.
+The workdir gets `config.json`, `metrics.jsonl`, `events.jsonl`, `tensorboard/`,
+`curves.png`, `checkpoints/`, `best/` and `result.json`. The same command with
+`--resume` goes on where a run was stopped, or begins one where there is none.
 """
 
+import contextlib
 import dataclasses
 import json
 
@@ -22,6 +23,9 @@ flags.DEFINE_string(
     "workdir", None, "folder for all that the run writes", required=True
 )
 flags.DEFINE_bool("resume", False, "go on with the run in the workdir, if there is one")
+flags.DEFINE_bool(
+    "override", False, "with --resume: let rates, schedules and lengths differ"
+)
 
 
 def main() -> None:
@@ -29,7 +33,8 @@ def main() -> None:
     # Imported here: --help does without flax, orbax and matplotlib.
     from launch import curves, records, results
     from rnnlab import files
-    from rnnlab.training import loop, workdir, writers
+    from rnnlab.errors import RunError
+    from rnnlab.training import events, loop, workdir
 
     config = read(experiments.config(FLAGS.experiment))
     folder = workdir.resolve(FLAGS.workdir)
@@ -37,11 +42,21 @@ def main() -> None:
     with workdir.lock(folder):
         record = records.Record(FLAGS.experiment, config)
         old = records.read(folder)
-        records.check(folder, old, record, FLAGS.resume)
+        changed = records.check(folder, old, record, FLAGS.resume, FLAGS.override)
         experiment = experiments.load(FLAGS.experiment).build(config)
         record = dataclasses.replace(record, data=experiment.record)
         records.check_data(old, record)
-        records.write(folder, record)
+
+        experiment.check()
+        known = results.read(folder)
+
+        def begun() -> None:
+            if changed:
+                log = events.Events(folder)
+                told = f"the run goes on with other settings ({'; '.join(changed)})"
+                log.warn(told, "overridden", changed=changed)
+            records.write(folder, record)
+
         try:
             state, history = loop.fit(
                 experiment.task,
@@ -50,16 +65,17 @@ def main() -> None:
                 record.to_json(),
                 experiment.describe,
                 experiment.targets,
+                begun,
             )
-        finally:
-            if (folder / writers.METRICS).exists():
+        except RunError:
+            with contextlib.suppress(RunError):  # the first error is told
                 curves.draw(folder)
+            raise
+        curves.draw(folder)
         result = results.collect(experiment, record, state, history)
-        file = folder / results.RESULT
-        known = files.read_json(file) if file.exists() else {}
         if known.get("steps") == result["steps"]:
             result = known | result  # what was evaluated since still holds
-        files.write_json(file, result)
+        files.write_json(folder / results.RESULT, result)
         print(json.dumps(result, indent=2))
 
 

@@ -38,8 +38,9 @@ def restore(path: str) -> Trained:
         Checkpoints(folder / "checkpoints", keep=1) as newest,
     ):
         source = newest if best.latest is None else best
-        record = records.from_json(source.metadata())
+        stored = source.open()
+        record = records.from_json(stored.metadata)
         module = experiments.load(record.experiment)
         task = module.rebuild(record.config, record.data)
         like = jax.eval_shape(lambda: init(task, record.config.training))
-        return Trained(record, task, source.restore(like))
+        return Trained(record, task, stored.restore(like))

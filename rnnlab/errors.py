@@ -5,6 +5,12 @@ prints it as `error: ...` without a traceback and exits with the class's code.
 """
 
 
+def shown(text: str) -> str:
+    """Returns text from anyone on one line, without what a terminal would obey."""
+    line = " ".join(text.split())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+
+
 class RunError(Exception):
     """A failure that the person at the terminal can mend."""
 

@@ -11,12 +11,15 @@
 """
 
 import dataclasses
+import difflib
 import math
 import typing
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from rnnlab.errors import InputError
+
+TINY, HUGE = 2.0**-126, 2.0**128  # where float32 begins to be precise, and to be inf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Option:
         below: the value must be less than this.
         free: whether the value may change when a run is resumed, or a function that
             tells it from the configuration that the run was begun with.
+        soft: whether the value may change in a resumed run that is told to override:
+            it says how the run goes on, and the state fits both.
         later: whether older records lack it: what they did is its default.
     """
 
@@ -40,6 +45,7 @@ class Option:
     least: float | None = None
     below: float | None = None
     free: bool | Callable[[Any], bool] = False
+    soft: bool = False
     later: bool = False
 
 
@@ -51,11 +57,12 @@ def option(
     least: float | None = None,
     below: float | None = None,
     free: bool | Callable[[Any], bool] = False,
+    soft: bool = False,
     later: bool = False,
 ) -> Any:
     """Returns a dataclass field that `check` and `launch.flags` understand."""
     known = tuple(choices) if choices is not None else None
-    metadata = {"option": Option(help, known, above, least, below, free, later)}
+    metadata = {"option": Option(help, known, above, least, below, free, soft, later)}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -70,9 +77,10 @@ def check(config: Any) -> None:
             continue
         for wanted, holds in _wanted(known, base(field), value):
             if not holds:
+                meant = nearest(str(value), known.choices or ())
                 raise InputError(
-                    f"--{field.name} must be {wanted}, got {value!r};"
-                    f" leave it out for the default."
+                    f"--{field.name} must be {wanted}, got {value!r:.80}"
+                    f"{meant or '; leave it out for the default.'}"
                 )
 
 
@@ -84,6 +92,11 @@ def from_dict(kind: type, data: Mapping[str, Any]) -> Any:
             of its range.
     """
     fields = {field.name: field for field in dataclasses.fields(kind)}
+    if not isinstance(data, Mapping):
+        raise InputError(
+            f"A recorded configuration must have the fields of {kind.__name__}, got"
+            f" {data!r:.80}; use the version that recorded it."
+        )
     odd = fields.keys() ^ data.keys()
     if any(name in data or not _later(fields[name]) for name in odd):
         odd = ", ".join(sorted(odd))
@@ -105,16 +118,29 @@ def _later(field: Any) -> bool:
     return "option" in field.metadata and field.metadata["option"].later
 
 
-def differences(old: Any, new: Any) -> list[str]:
-    """Returns `name: old -> new` for each field that differs and is not free."""
+def differences(old: Any, new: Any, soft: bool | None = None) -> list[str]:
+    """Returns `name: old -> new` for each field that differs and is not free.
+
+    Args:
+        old: the configuration that a run was begun with.
+        new: another of its class.
+        soft: only the fields that are soft, or that are not; None for both.
+    """
     found = []
     for field in dataclasses.fields(old):
         before, after = getattr(old, field.name), getattr(new, field.name)
         if dataclasses.is_dataclass(before):
-            found += differences(before, after)
+            found += differences(before, after, soft)
         elif before != after and not _free(field, old):
-            found.append(f"{field.name}: {before!r} -> {after!r}")
+            if soft in (None, field.metadata["option"].soft):
+                found.append(f"{field.name}: {before!r} -> {after!r}")
     return found
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Returns the choices that a misspelt one may have meant, to end a sentence."""
+    close = difflib.get_close_matches(name[:80].lower(), choices)
+    return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def whole_numbers(name: str, text: str) -> tuple[int, ...]:
@@ -125,7 +151,7 @@ def whole_numbers(name: str, text: str) -> tuple[int, ...]:
             stands there twice.
     """
     parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts):
+    if not all(part.strip().isdecimal() and len(part) < 20 for part in parts):
         raise InputError(
             f"--{name} must be whole numbers like 20,50,100, got {text!r}."
         )
@@ -180,13 +206,20 @@ def _wanted(known: Option, kind: type, value: Any) -> Iterator[tuple[str, bool]]
     """
     fits = isinstance(value, (int, float) if kind is float else kind)
     yield kind.__name__, fits and (kind is bool or not isinstance(value, bool))
+    if kind is str:
+        yield "text without a NUL", "\0" not in str(value)
     if known.choices is not None:
         yield f"one of {', '.join(known.choices)}", value in known.choices
-    if isinstance(value, float):
-        yield "a finite number", math.isfinite(value)
+    if kind is float:
+        yield "a finite number", abs(value) < math.inf
     if known.above is not None:
-        yield f"above {known.above:g}", value > known.above
+        yield f"above {known.above}", value > known.above
     if known.least is not None:
-        yield f"at least {known.least:g}", value >= known.least
+        yield f"at least {known.least}", value >= known.least
     if known.below is not None:
-        yield f"below {known.below:g}", value < known.below
+        yield f"below {known.below}", value < known.below
+    if kind is float:
+        held = value == 0 or TINY <= abs(value) < HUGE
+        yield "0 or of a size from 1.2e-38 to 3.4e38, as float32 has", held
+    if kind is int and known.below is None:
+        yield "below 2**31", value < 2**31

@@ -84,12 +84,17 @@ def flip(x: Any, lengths: jax.Array | None = None) -> Any:
     Args:
         x: leaves [T, B, ...].
         lengths: int [B]; None for whole rows.
+
+    Raises:
+        ValueError: lengths of another shape or dtype, or outside 0 to T.
     """
     if lengths is None:
         return jax.tree.map(lambda leaf: jnp.flip(leaf, 0), x)
+    steps, *axes = shape_of(x)
+    _check("lengths", lengths, tuple(axes[: jnp.ndim(lengths)]), jnp.integer)
+    _check_range(lengths, steps)
 
     def leaf(leaf):
-        steps = leaf.shape[0]
         t = jnp.arange(steps).reshape(steps, *(1,) * jnp.ndim(lengths))
         index = jnp.where(before(lengths, steps), lengths - 1 - t, t)
         index = index.reshape(index.shape + (1,) * (leaf.ndim - index.ndim))
@@ -100,8 +105,9 @@ def flip(x: Any, lengths: jax.Array | None = None) -> Any:
 
 def _check(name, marks, shape, kind):
     """Raises unless the marks have the shape, and a dtype of the kind."""
-    if jnp.shape(marks) != shape or not jnp.issubdtype(jnp.asarray(marks).dtype, kind):
-        got = jnp.asarray(marks)
+    got = marks if isinstance(marks, jax.Array) else np.asarray(marks)
+    fits = jnp.issubdtype(got.dtype, kind) and got.dtype.isnative
+    if got.shape != shape or not fits:
         raise ValueError(
             f"{name} must be {kind.__name__.strip('_')} {list(shape)}, got"
             f" {got.dtype}{list(got.shape)}; time is the first axis of x and of marks."

@@ -1,5 +1,6 @@
 """Compiling is most of what the tests do: once for equal programs, and in haste."""
 
+import collections
 import os
 import tempfile
 
@@ -22,6 +23,24 @@ for _name, _value in OPTIONS.items():
 if jax.__version_info__ < (0, 11):
     _FLAGS = os.environ.get("XLA_FLAGS", "")
     os.environ["XLA_FLAGS"] = f"{_FLAGS} --xla_cpu_use_fusion_emitters=false"
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--full", action="store_true", help="tests/faults: all repetitions, not a part"
+    )
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Prints what the fault suite did, as a table that BENCHMARKS.md can take."""
+    counts = collections.Counter()
+    for report in terminalreporter.getreports("passed"):
+        for name, count in report.user_properties:
+            counts[name] += count
+    if counts:
+        lines = ["| fault | times |", "|---|--:|"]
+        lines += [f"| {name} | {count:,} |" for name, count in sorted(counts.items())]
+        terminalreporter.write_line("\n".join(lines))
 
 
 @pytest.fixture(scope="module", autouse=True)

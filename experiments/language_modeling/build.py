@@ -8,10 +8,11 @@ from typing import Any
 import jax
 
 from experiments.experiment import Experiment
+from experiments.language_modeling import limits
 from experiments.language_modeling.config import Config
 from experiments.language_modeling.task import LanguageTask
 from rnnlab import engines
-from rnnlab.data import text, tokenizers
+from rnnlab.data import sources, text, tokenizers
 from rnnlab.data.streams import EvalStream, TrainStream
 from rnnlab.errors import InputError
 from rnnlab.nn import LanguageModel
@@ -22,7 +23,7 @@ def build(config: Config) -> Experiment:
 
     Raises:
         InputError: the engine does not run here; the text cannot be read, or is too
-            short for the batch.
+            short for the batch or the shares, or all one token.
     """
     if config.engine not in ("auto", *engines.here()):
         raise InputError(
@@ -37,6 +38,7 @@ def build(config: Config) -> Experiment:
         config.data_dir,
         config.cache_dir,
     )
+    _check(config, corpus)
     record = {
         "fingerprint": corpus.fingerprint,
         "sha256": corpus.sha256,
@@ -49,11 +51,13 @@ def build(config: Config) -> Experiment:
         else EvalStream(ids, config.eval_batch_size, config.length, size)
         for split, ids in corpus.splits.items()
     }
+    task = _task(config, size, streams)
     return Experiment(
-        task=_task(config, size, streams),
+        task=task,
         training=config.training,
         record=record,
         describe=lambda loss: describe(config.tokens, loss),
+        check=lambda: limits.check(config, task),
         targets=config.batch_size * config.length,
     )
 
@@ -63,7 +67,7 @@ def rebuild(config: Config, record: Mapping[str, Any]) -> LanguageTask:
 
     Its engine is what suits the cell: the run's may need another machine.
     """
-    size = tokenizers.from_json(record["tokenizer"]).size
+    size = tokenizers.from_json(record.get("tokenizer")).size
     return _task(dataclasses.replace(config, engine="auto"), size, {})
 
 
@@ -75,6 +79,24 @@ def describe(tokens: str, loss: float) -> Mapping[str, float]:
         case "byte":
             return {"bits_per_byte": loss / math.log(2)}
     return {"bits_per_char": loss / math.log(2)}
+
+
+def _check(config: Config, corpus: text.Corpus) -> None:
+    """Raises InputError for a text that there is nothing to learn from."""
+    if corpus.tokenizer.size < 2:
+        raise InputError(
+            f"A text of two different tokens or more was wanted, and --data has one of"
+            f" --tokens={config.tokens} only; name another --data, or take other"
+            f" --tokens."
+        )
+    asked = zip(sources.SPLITS, config.shares(), strict=True)
+    lacking = [split for split, share in asked if share and split not in corpus.splits]
+    if lacking and sources.WHOLE in corpus.sha256:
+        raise InputError(
+            f"A text long enough to be split by --fractions={config.fractions} was"
+            f" wanted, and --data leaves nothing for {lacking[0]}; name a longer"
+            f" --data, or give {lacking[0]} a share of 0."
+        )
 
 
 def _task(config: Config, vocab_size: int, streams: Mapping[str, Any]) -> LanguageTask:

@@ -37,18 +37,20 @@ class Config:
         choices=("auto", *engines.ENGINES),
         free=True,
     )
-    features: int = option(256, "units a layer", above=0)
-    layers: int = option(1, "recurrent layers", above=0)
-    embedding: int | None = option(None, "of a token; by default as features", above=0)
+    features: int = option(256, "units a layer", above=0, below=2**13 + 1)
+    layers: int = option(1, "recurrent layers", above=0, below=65)
+    embedding: int | None = option(
+        None, "of a token; by default as features", above=0, below=1_000_000
+    )
     tied: bool = option(False, "use the embedding as output weights")
-    dropout: float = option(0.0, "share of values dropped", least=0, below=1)
+    dropout: float = option(0.0, "share of values dropped", least=0, below=1, soft=True)
     init_scale: float | None = option(
         None, "draw all parameters from [-init_scale, init_scale]", above=0
     )
 
     batch_size: int = option(32, "rows of text side by side", above=0)
     length: int = option(64, "steps of truncated backpropagation", above=0)
-    eval_batch_size: int = option(20, "rows in evaluation", above=0)
+    eval_batch_size: int = option(20, "rows in evaluation", above=0, below=2**16 + 1)
 
     training: Training = Training(epochs=5, learning_rate=5e-3, schedule="cosine")
 
@@ -83,10 +85,11 @@ class Config:
     def shares(self) -> tuple[float, float, float]:
         """Returns the shares of train, valid and test, which sum to one."""
         parts = self.fractions.split("/")
-        if len(parts) != 3 or not all(part.isdecimal() for part in parts):
+        fit = all(part.isdecimal() and len(part) < 10 for part in parts)
+        if len(parts) != 3 or not fit:
             raise InputError(
                 f"--fractions must be three whole numbers like 90/5/5, got"
-                f" {self.fractions!r}."
+                f" {self.fractions!r:.80}."
             )
         train, valid, test = (int(part) for part in parts)
         total = train + valid + test

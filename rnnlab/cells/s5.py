@@ -12,6 +12,8 @@ from rnnlab.cell import Params
 from rnnlab.cells.linear import Diagonal, DiagonalInput
 from rnnlab.cells.precision import wide
 
+MOST = 2048  # units whose eigenvalues are found in a minute
+
 
 @dataclasses.dataclass(frozen=True)
 class S5(Diagonal):
@@ -42,6 +44,12 @@ class S5(Diagonal):
             raise ValueError(
                 f"S5 needs 0 < shortest <= longest, got shortest={self.shortest!r} and"
                 f" longest={self.longest!r}; leave them out for 0.001 and 0.1."
+            )
+        if self.features > MOST:
+            raise ValueError(
+                f"S5 needs features of at most {MOST}, since its start takes all"
+                f" eigenvalues of a matrix of twice the size, got {self.features};"
+                f" stack layers instead."
             )
 
     def init(self, key: jax.Array, in_features: int) -> Params:

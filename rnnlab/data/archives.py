@@ -3,11 +3,12 @@
 An archive may come from anyone. It is refused as a whole when a member has an
 absolute name, a `..`, or is a link or a device: nothing is written, so none of them
 could do harm here, but no honest corpus has one. So is one that unpacks to over 200
-times its size.
+times its size, or that would be held in memory to be listed.
 """
 
 import contextlib
-import lzma
+import gzip
+import itertools
 import stat
 import tarfile
 import zipfile
@@ -21,15 +22,18 @@ from rnnlab.errors import InputError
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 BOMB_RATIO, BOMB_FLOOR = 200, 64 << 20  # text packs 3 to 10 times; small ones may more
+_HEADER, _HEADERS = 1 << 13, 1 << 20  # bytes of a long name and the like, of all these
+_MEMBERS = 1 << 16
 
 _DAMAGE = (
     tarfile.TarError,
     zipfile.BadZipFile,
     zlib.error,
-    lzma.LZMAError,
     EOFError,
     OSError,
     RuntimeError,  # zipfile's word for an encrypted member or an unknown packing
+    ValueError,  # tarfile's for numbers in headers
+    LookupError,
 )
 
 
@@ -55,9 +59,14 @@ def members(path: Path) -> list[Member]:
         if not (entry.regular or entry.folder):
             _refuse(path, f"its member {entry.name!r} is a link or a device")
     size = sum(entry.size for entry in entries)
-    if size > max(BOMB_FLOOR, BOMB_RATIO * path.stat().st_size):
+    if size > _most(path):
         _refuse(path, f"it unpacks to {size:,} bytes, over {BOMB_RATIO} times its size")
     return [Member(f"{path}/{e.name}", e.read) for e in entries if e.regular]
+
+
+def _most(path: Path) -> int:
+    """The bytes that an honest archive may unpack to."""
+    return max(BOMB_FLOOR, BOMB_RATIO * path.stat().st_size)
 
 
 def _refuse(path: Path, reason: str) -> None:
@@ -79,19 +88,62 @@ def _damage(path: Path) -> Iterator[None]:
         ) from error
 
 
+class _Listed:
+    """A tar while its members are listed, each of which says where the next one is.
+
+    The standard library would follow one that leads back for ever, and hold a header
+    of any length in memory.
+    """
+
+    def __init__(self, file: BinaryIO, most: int):
+        self.tell = file.tell
+        self._file, self._most, self._left = file, most, _HEADERS
+
+    def seek(self, place: int) -> None:
+        if not self.tell() <= place <= self._most:
+            raise tarfile.ReadError(f"it leads to byte {place}")
+        self._file.seek(place)
+
+    def read(self, size: int) -> bytes:
+        self._left -= size if size > tarfile.BLOCKSIZE else 0
+        if not 0 <= size <= min(_HEADER, self._left):
+            raise tarfile.ReadError(f"it has a header of {size} bytes")
+        return self._file.read(size)
+
+
+@contextlib.contextmanager
+def _unpacked(path: Path) -> Iterator[BinaryIO]:
+    """Opens a tar, unpacked if it is packed by gzip; other packings are none here."""
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        yield cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file
+
+
 def _tar(path: Path) -> list[_Entry]:
     def reader(info: tarfile.TarInfo) -> Callable[[int], Iterator[bytes]]:
         def read(start: int) -> Iterator[bytes]:
-            with _damage(path), tarfile.open(path) as archive:
-                yield from blocks(cast(BinaryIO, archive.extractfile(info)), start)
+            with _damage(path), _unpacked(path) as file:
+                with tarfile.open(fileobj=file, mode="r:") as archive:
+                    yield from blocks(cast(BinaryIO, archive.extractfile(info)), start)
 
         return read
 
-    with _damage(path), tarfile.open(path) as archive:
-        infos = archive.getmembers()
+    with _damage(path), _unpacked(path) as file:
+        listed = cast(BinaryIO, _Listed(file, _most(path)))
+        with tarfile.open(fileobj=listed, mode="r:") as archive:
+            infos = list(itertools.islice(archive, _MEMBERS + 1))
+        if len(infos) > _MEMBERS:
+            raise tarfile.ReadError(f"it has over {_MEMBERS} members")
+        rest = blocks(file, file.tell())
+        # An archive ends with two blocks of zeros, of which tarfile reads one. It takes
+        # half a header, or a spoilt one, for an end too.
+        if not next(rest, b"").startswith(bytes(tarfile.BLOCKSIZE)):
+            raise tarfile.ReadError("it ends too early, or is spoilt in the middle")
         # gzip's checksum stands at the end, where reading a tar would not look.
-        for _ in blocks(file := cast(BinaryIO, archive.fileobj), file.tell()):
-            pass
+        for _ in rest:
+            if file.tell() > _most(path):
+                raise tarfile.ReadError("it goes on after its end")
         return [
             _Entry(info.name, info.size, info.isdir(), info.isfile(), reader(info))
             for info in infos
@@ -112,6 +164,10 @@ def _zip(path: Path) -> list[_Entry]:
         return not info.is_dir() and kind in (0, stat.S_IFREG)
 
     with _damage(path), zipfile.ZipFile(path) as archive:
+        # Of other packings, zipfile unpacks 4 KB at once, to any number of bytes.
+        known = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+        if {info.compress_type for info in archive.infolist()} - known:
+            raise zipfile.BadZipFile("it is packed in another way than by deflate")
         return [
             _Entry(info.filename, info.file_size, info.is_dir(), regular(info), read)
             for info in archive.infolist()

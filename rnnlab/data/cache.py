@@ -10,11 +10,12 @@ import fcntl
 import json
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
 from rnnlab import files
-from rnnlab.errors import StorageError
+from rnnlab.errors import InputError, StorageError
 
 _MANIFEST = "manifest.json"
 
@@ -41,7 +42,7 @@ def folder(root: Path, key: str, build: Callable[[Path], None]) -> Path:
         return final
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with (root / "lock").open("w") as lock:
+        with open(root / "lock", "ab", opener=files.unlinked) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file is closed
             if not _intact(final):
                 _make(final, build)
@@ -60,8 +61,9 @@ def _make(final: Path, build: Callable[[Path], None]) -> None:
     scratch.mkdir()
     try:
         build(scratch)
-        manifest = {path.name: files.sha256(path) for path in sorted(scratch.iterdir())}
-        (scratch / _MANIFEST).write_text(json.dumps(manifest))
+        (scratch / _MANIFEST).write_text(
+            json.dumps([_sizes(scratch), _digests(scratch)])
+        )
         for path in (*scratch.iterdir(), scratch):
             files.sync(path)
         shutil.rmtree(final, ignore_errors=True)  # there only where it is damaged
@@ -73,9 +75,26 @@ def _make(final: Path, build: Callable[[Path], None]) -> None:
 
 def _intact(final: Path) -> bool:
     try:
-        manifest = json.loads((final / _MANIFEST).read_bytes())
-        return isinstance(manifest, dict) and all(
-            files.sha256(final / name) == digest for name, digest in manifest.items()
-        )
-    except (OSError, ValueError):
-        return False
+        # Sizes first: a file may have no end that could be reached.
+        match files.read_json(final / _MANIFEST):
+            case [sizes, digests] if sizes and sizes == _sizes(final):
+                return digests == _digests(final)
+    except (OSError, InputError):
+        pass
+    return False
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """The bytes of each file but the manifest, by name; OSError for what is no file."""
+    sizes = {}
+    for path in folder.iterdir():
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(f"{path} is no file")
+        sizes[path.name] = status.st_size
+    sizes.pop(_MANIFEST, None)
+    return sizes
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {name: files.sha256(folder / name) for name in _sizes(folder)}

@@ -97,8 +97,8 @@ def _local(path: Path) -> dict[str, Member]:
     if not path.is_file():
         raise InputError(
             "A file, a folder, an archive or tfds:NAME was wanted for --data, and "
-            f"{str(path)!r} does not exist; check the path, or leave --data out for "
-            "the text that Python carries."
+            f"{str(path)!r} {'is none' if path.exists() else 'does not exist'}; check "
+            "the path, or leave --data out for the text that Python carries."
         )
     if path.name.endswith(archives.SUFFIXES):
         return _by_name(archives.members(path), str(path))

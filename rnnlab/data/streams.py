@@ -47,7 +47,7 @@ class _Stream(abc.ABC):
         # As unsigned, a negative id is a large one, and one comparison finds both.
         # A plain array, because slicing a memmap object is several times as slow.
         self._type = ids.dtype
-        self._ids = np.asarray(ids).view(f"u{ids.dtype.itemsize}")
+        self._ids = np.asarray(ids).view(ids.dtype.str.replace("i", "u"))
         self._batch, self._length, self._vocab_size = batch, length, vocab_size
 
     @property

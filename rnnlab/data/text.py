@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnlab import files
 from rnnlab.data import cache, sources
 from rnnlab.data.members import Member
 from rnnlab.data.tokenizers import TOKENIZERS, Tokenizer, from_json, whole_words
@@ -92,14 +93,25 @@ def load(
             splits = _divide(splits[sources.WHOLE], tokens, fractions)
         _tokenise(splits, tokens, vocab_size, folder)
 
-    root = Path(cache_dir).expanduser() if cache_dir else cache.default_root()
+    try:
+        root = Path(cache_dir).expanduser() if cache_dir else cache.default_root()
+    except RuntimeError as error:
+        raise InputError(
+            f"A folder was wanted for --cache_dir, got {cache_dir!r} ({error}); name"
+            f" another."
+        ) from error
     folder = cache.folder(root, fingerprint, build)
-    tokenizer = from_json(json.loads((folder / "tokenizer.json").read_bytes()))
-    splits: dict[str, np.ndarray] = {
-        split: np.memmap(folder / f"{split}.ids", _id_type(tokenizer), mode="r")
-        for split in sources.SPLITS
-        if (folder / f"{split}.ids").exists()
-    }
+    try:
+        tokenizer = from_json(files.read_json(folder / "tokenizer.json"))
+        splits: dict[str, np.ndarray] = {
+            split: np.memmap(folder / f"{split}.ids", _id_type(tokenizer), mode="r")
+            for split in sources.SPLITS
+            if split == "train" or (folder / f"{split}.ids").exists()
+        }
+    except (OSError, ValueError) as error:  # whole, but not what `build` made
+        raise InputError(
+            f"{folder} should hold a text's ids, but {error}; delete it."
+        ) from error
     return Corpus(splits, tokenizer, fingerprint, sha256)
 
 

@@ -4,7 +4,9 @@ Examples are joined in the data set's order, and one that does not end a line ge
 line end: a data set with a line for each example is then the file it was made from.
 """
 
+import functools
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,17 @@ from rnnlab.data.members import CHUNK, Member, from_file
 from rnnlab.errors import InputError
 
 _EXAMPLES = 256  # read at once: some twenty times as fast as one by one
+_NAME = re.compile(r"\w+(/[\w.+-]+)?(:[\d.*]+)?")
+_UNKNOWN = (
+    OSError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    AssertionError,
+    ImportError,
+)
 
 
 def members(
@@ -33,10 +46,17 @@ def members(
     """
     # Imported here: it takes a second, and only this source needs it.
     import tensorflow_datasets as tfds
+    from google.protobuf.json_format import ParseError
 
+    if not _NAME.fullmatch(name):  # huggingface:NAME and the like run foreign code
+        raise InputError(
+            "NAME, NAME/config or NAME/config:version was wanted after tfds:, and "
+            f"{name!r:.80} is neither of them; check the name in --data."
+        )
+    _own_features(tfds.features.FeatureConnector)
     try:
         builder: Any = tfds.builder(name, data_dir=data_dir, file_format="array_record")
-    except (ValueError, AssertionError, ImportError) as error:
+    except (*_UNKNOWN, ParseError) as error:
         raise InputError(
             "A data set that tensorflow-datasets knows, or one prepared in data_dir "
             f"as array_record, was wanted, and tfds:{name} is neither "
@@ -51,6 +71,23 @@ def members(
         texts[split] = _joined(f"tfds:{name} {split}", rows, key)
         stored[split] = _concatenated([Path(path) for path in info.filepaths])
     return texts, stored
+
+
+@functools.cache
+def _own_features(connector: Any) -> None:
+    """Lets a prepared data set have features of tensorflow-datasets only.
+
+    Its files name the class of each, and the module of one that is not known would be
+    imported: it may lie beside them.
+    """
+    find = connector.cls_from_name
+
+    def own(cls: type, name: Any) -> Any:
+        if not str(name).startswith("tensorflow_datasets."):
+            raise ValueError(f"it has features of {name!r:.80}")
+        return find(name)
+
+    connector.cls_from_name = classmethod(own)
 
 
 def _prepare(builder: Any, name: str) -> None:

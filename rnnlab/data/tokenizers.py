@@ -12,6 +12,7 @@ import collections
 import dataclasses
 import functools
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Self
 
@@ -252,18 +253,31 @@ class Byte(Tokenizer):
 TOKENIZERS: dict[str, type[Tokenizer]] = {"char": Char, "word": Word, "byte": Byte}
 
 
-def from_json(data: dict[str, Any]) -> Tokenizer:
+def from_json(data: Any) -> Tokenizer:
     """The tokenizer that `to_json` wrote; an `InputError` where none did."""
     match data:
-        case {"kind": "char", "characters": str(text), "has_unknown": bool(unknown)}:
+        case {
+            "kind": "char",
+            "characters": str(text),
+            "has_unknown": bool(unknown),
+        } if _is_text(text):
             return Char(text, unknown)
-        case {"kind": "word", "words": [*words]}:
-            return Word(tuple(map(str, words)))
+        case {"kind": "word", "words": [_, *_] as words} if all(map(_is_text, words)):
+            return Word(tuple(words))
         case {"kind": "byte"}:
             return Byte()
     raise InputError(
-        f"A tokenizer of kind {', '.join(TOKENIZERS)} was wanted, and {str(data)[:60]} "
+        f"A tokenizer of kind {', '.join(TOKENIZERS)} was wanted, and {data!r:.60} "
         "came; take the file that the run itself wrote."
+    )
+
+
+def _is_text(value: Any) -> bool:
+    """Returns whether it is a string, not empty, that UTF-8 can hold."""
+    return (
+        isinstance(value, str)
+        and bool(value)
+        and not re.search("[\ud800-\udfff]", value)
     )
 
 

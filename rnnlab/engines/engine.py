@@ -104,8 +104,8 @@ def ready(
         )
     if _dtypes(wanted) != _dtypes(carry):
         raise ValueError(
-            f"{cell} turns a carry of {_describe(carry)} into {_describe(wanted)};"
-            f" give the carry the dtype that a step returns, or cast params and x."
+            f"{cell} with these params and x carries {_describe(wanted)}, got a carry"
+            f" of {_describe(carry)}; cast them to one dtype."
         )
     return cell.prepare(params)
 
@@ -203,10 +203,9 @@ def batch_axes(cell: Cell[Carry], carry: Carry) -> int:
 
 
 def _describe(tree: Any) -> str:
-    """Returns a tree with each array as dtype[shape]."""
-    return str(
-        jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), tree)
-    )
+    """Returns a tree with each array as dtype(shape)."""
+    kinds = jax.tree.map(lambda leaf: f"{leaf.dtype}{leaf.shape}", tree)
+    return str(kinds).replace("'", "")
 
 
 def _shapes(tree: Any) -> list[tuple[int, ...]]:

@@ -17,8 +17,10 @@ import jax
 import numpy as np
 
 from rnnlab.errors import InputError
-from rnnlab.files import write_atomic
+from rnnlab.files import read, write_atomic
 from rnnlab.interop import names
+
+_HEADER = 1 << 24  # bytes of names and shapes
 
 
 def save(path: Path, params: Any) -> None:
@@ -48,19 +50,20 @@ def load(path: Path, like: Any) -> Any:
         like: params, or their shapes and dtypes, of the cell that they are for.
 
     Raises:
-        InputError: the file is missing or no safetensors file.
+        InputError: the file is missing, no safetensors file, or much too long.
         ValueError: it holds other names, shapes or dtypes than `like`.
     """
     from safetensors import SafetensorError, numpy
 
+    wanted = names.flatten(like)
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in wanted.values())
     try:
-        found = numpy.load(Path(path).read_bytes())
-    except (OSError, SafetensorError) as error:
+        found = numpy.load(read(Path(path), size + _HEADER))
+    except (OSError, SafetensorError, KeyError) as error:  # the last: of a dtype
         raise InputError(
             f"Parameters are read from a safetensors file, got {path} ({error}); write"
             f" one with rnnlab.interop.files.save."
         ) from error
-    wanted = names.flatten(like)
     names.expect(str(path), found, wanted)
     for name, leaf in wanted.items():
         held = found[name]

@@ -4,11 +4,12 @@ A step's folder holds
 
     state/          the leaves, saved by orbax under their key paths
     metadata.json   {"leaves": {path: dtype and shape}, "metadata": the caller's}
-    SHA256SUMS      a digest of every other file; `sha256sum --check` reads it
+    SHA256SUMS      a digest of every other file: see `sealed`
 
 It is built as `<step>.tmp`, synced, and renamed when it is complete; an old step is
 renamed to `<step>.tmp` before it is deleted. So a kill at any time leaves whole steps
-and, at worst, a `.tmp` folder, which the next save removes.
+and, at worst, a `.tmp` folder, which the next start removes. A damaged step is moved to
+`quarantine/`, and what is not ours is left alone.
 
 Orbax's `training.Checkpointer` is not used: it deletes in place (a kill leaves half
 a step under a valid number), and orbax reads damaged files without noticing, or
@@ -20,27 +21,21 @@ import contextlib
 import json
 import os
 import re
-import shutil
-import textwrap
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
-import jax
-import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from rnnlab import files
-from rnnlab.errors import (
-    IncompatibleCheckpoint,
-    InputError,
-    NoUsableCheckpoint,
-    StorageError,
-)
-from rnnlab.training import workdir
+from rnnlab.errors import InputError, NoUsableCheckpoint, StorageError
+from rnnlab.training import leaves, sealed, workdir
+from rnnlab.training.stored import LONGEST, METADATA, STATE, Stored, unusable
 
-SUMS = "SHA256SUMS"
+QUARANTINE = "quarantine"
+QUARANTINED = 3  # damaged steps kept for whoever wants to know why
 
 # Folders are made before `save_async` returns: when one made in the background fails
 # (a full disk), orbax's threads wait 5 minutes for it before they say so.
@@ -53,94 +48,201 @@ class Checkpoints:
 
     Use it as a context manager: leaving it waits for the last save. One process
     saves (see `workdir.lock`); any number may read, and reading changes no file.
+
+    Attributes:
+      directory: Absolute.
     """
 
-    def __init__(self, directory: Path, keep: int):
+    def __init__(
+        self,
+        directory: Path,
+        keep: int,
+        saved: Callable[[int], None] = lambda step: None,
+    ):
+        """Prepares; nothing is read or written yet.
+
+        Args:
+          directory: Holds the steps; need not exist.
+          keep: So many of the newest steps stay.
+          saved: Is told each step when it is durable, from another thread.
+        """
         if keep < 1:
             raise InputError(f"Checkpoints keeps 1 step or more, got keep={keep}.")
-        self._directory = workdir.resolve(directory)
+        self.directory = workdir.resolve(directory)
+        if "[" in str(self.directory):  # orbax takes it for a pattern, and loses arrays
+            raise InputError(
+                f"A folder without [ in its path was wanted for checkpoints, got"
+                f" {self.directory}; pass another --workdir."
+            )
         self._keep = keep
+        self._saved = saved
         self._worker = ThreadPoolExecutor(max_workers=1)
         self._pending: Future[None] | None = None
+        self._failed = False
 
     @property
     def steps(self) -> list[int]:
-        """The steps that are complete on disk, ascending."""
+        """The steps on disk, ascending."""
         return sorted(
-            int(folder.name)
-            for folder in self._directory.glob("[0-9]*")
-            if folder.name.isdecimal()
-            and folder.name == str(int(folder.name))  # not 007
-            and folder.is_dir()
-            and not folder.is_symlink()
-            and any(folder.iterdir())
+            int(folder.name) for folder in self._entries() if _is_step(folder)
         )
 
     @property
     def latest(self) -> int | None:
-        """The newest step that is complete on disk, or None."""
+        """The newest step on disk, or None."""
         return max(self.steps, default=None)
 
-    def save(self, step: int, state: Any, metadata: dict[str, Any]) -> None:
+    @property
+    def junk(self) -> list[str]:
+        """The names of what is neither a step nor made by `Checkpoints`."""
+        return sorted(
+            entry.name
+            for entry in self._entries()
+            if not (_is_step(entry) or _is_partial(entry) or entry.name == QUARANTINE)
+        )
+
+    def save(
+        self,
+        step: int,
+        state: Any,
+        metadata: dict[str, Any],
+        spare: Collection[int] = (),
+    ) -> None:
         """Copies `state` and returns; it is written, then becomes `step`, meanwhile.
 
         The buffers of `state` may be donated or changed afterwards. A step that
         exists is left as it is: the same step of a run is the same state. When the
-        save is durable, the newest `keep` steps up to `step` stay; steps above it,
-        of a history that was abandoned, go.
+        save is durable, the newest `keep` steps up to `step` stay, and those of
+        `spare`; steps above it, of a history that was abandoned, go.
 
         Args:
           step: The number of the step.
           state: A pytree of arrays (typed keys included) and Python numbers.
           metadata: JSON data: tuples return as lists, keys as strings.
+          spare: Older steps that stay too.
 
         Raises:
-          InputError: A leaf that cannot be restored later.
+          InputError: A leaf that cannot be restored later, no leaf at all, or metadata
+            that could not be read again.
           StorageError: The save before this one failed, or this one at its start.
         """
         self.wait()
         if step in self.steps:
             return
-        leaves = {name: _storable(name, leaf) for name, leaf in _named(state).items()}
-        kinds = {name: _kind(leaf) for name, leaf in leaves.items()}
+        named = leaves.named(state)
+        if not named:
+            raise InputError("A checkpoint holds 1 leaf or more, got an empty state.")
+        kinds = {name: leaves.kind(leaf) for name, leaf in named.items()}
         text = json.dumps({"leaves": kinds, "metadata": metadata})
-        for rubbish in self._directory.glob("*.tmp"):
-            shutil.rmtree(rubbish, ignore_errors=True)
-        with self._writing(step) as partial:
+        if len(text) > LONGEST:
+            raise InputError(
+                f"A checkpoint holds metadata of {LONGEST} bytes at most, got"
+                f" {len(text)}; a smaller --vocab_size makes them shorter."
+            )
+        size = sum(leaves.size(leaf) for leaf in named.values()) + len(text)
+        self.tidy()
+        with self._writing(step, size) as partial:
             partial.mkdir(parents=True)
             with _CONTEXT:
-                response = ocp.save_async(str(partial / "state"), leaves)
-        self._pending = self._worker.submit(self._commit, step, response, text)
+                response = ocp.save_async(str(partial / STATE), named)
+        self._pending = self._worker.submit(
+            self._commit, step, response, text, size, frozenset(spare)
+        )
+
+    def open(self, step: int | None = None) -> Stored:
+        """Returns the step (None: the newest), its files compared with their digests.
+
+        Raises:
+          NoUsableCheckpoint: There is none, or its files are damaged.
+          StorageError: The pending save failed.
+        """
+        self.wait()
+        steps = self.steps
+        if not steps or step not in (None, *steps):
+            wanted = "A checkpoint" if step is None else f"Checkpoint {step}"
+            raise NoUsableCheckpoint(
+                f"{wanted} is wanted from {self.directory}, which holds "
+                f"{steps or 'none'}; pass the --workdir of a run that saved one."
+            )
+        folder = self.directory / str(steps[-1] if step is None else step)
+        try:
+            return Stored.open(folder)
+        except sealed.Damaged as error:
+            if not folder.exists():  # the run that writes here has just deleted it
+                return self.open(step)
+            raise unusable(folder, str(error)) from error
 
     def restore(self, like: Any, step: int | None = None) -> Any:
-        """Returns the state saved at `step` (None: the newest), structured as `like`.
-
-        Args:
-          like: A pytree of arrays, `jax.ShapeDtypeStruct`s or Python numbers. A
-            leaf with a sharding is restored to it, others to the first device.
-          step: The number of the step.
-
-        Raises:
-          NoUsableCheckpoint: There is none, or its files are damaged.
-          IncompatibleCheckpoint: Paths, shapes or dtypes differ from `like`.
-          StorageError: The pending save failed.
-        """
-        folder, stored = self._read(step)
-        leaves = {name: _storable(name, leaf) for name, leaf in _named(like).items()}
-        _compare(folder, stored["leaves"], {n: _kind(x) for n, x in leaves.items()})
-        abstract = {name: _abstract(leaf) for name, leaf in leaves.items()}
-        restored = ocp.load(str(folder / "state"), abstract)
-        ordered = [restored[name] for name in leaves]
-        return jax.tree.unflatten(jax.tree.structure(like), ordered)
+        """Returns `open(step).restore(like)`."""
+        return self.open(step).restore(like)
 
     def metadata(self, step: int | None = None) -> dict[str, Any]:
-        """Returns the metadata saved with `step` (None: the newest).
+        """Returns the metadata of `open(step)`."""
+        return self.open(step).metadata
+
+    def whole(self) -> tuple[Stored | None, dict[int, str]]:
+        """Returns the newest step without damage, and what is wrong with those above.
 
         Raises:
-          NoUsableCheckpoint: There is none, or its files are damaged.
           StorageError: The pending save failed.
         """
-        return self._read(step)[1]["metadata"]
+        self.wait()
+        damaged: dict[int, str] = {}
+        for step in reversed(self.steps):
+            folder = self.directory / str(step)
+            try:
+                return Stored.open(folder), damaged
+            except sealed.Damaged as error:
+                if folder.exists():
+                    damaged[step] = str(error)
+        return None, damaged
+
+    @property
+    def quarantined(self) -> list[str]:
+        """The names of what was moved to `quarantine/`."""
+        ward = self.directory / QUARANTINE
+        return sorted(entry.name for entry in ward.iterdir()) if ward.is_dir() else []
+
+    def quarantine(self, step: int) -> Path:
+        """Moves a step out of the way and returns where it is now.
+
+        Raises:
+          StorageError: The directory cannot be written.
+        """
+        ward = self.directory / QUARANTINE
+        try:
+            if ward.is_symlink():  # what it leads to is not ours to fill and empty
+                ward.unlink()
+            ward.mkdir(exist_ok=True)
+            found = (_admitted(entry) for entry in ward.iterdir())
+            taken = sorted((number, entry) for number, entry in found if number)
+            number = max((number for number, _ in taken), default=0) + 1
+            place = ward / f"{number}-step-{step}"
+            os.replace(self.directory / str(step), place)
+            files.sync(self.directory)
+        except OSError as error:
+            raise files.storage_error(ward / str(step), error) from error
+        for _, old in taken[: max(0, len(taken) + 1 - QUARANTINED)]:
+            files.remove(old)
+        return place
+
+    def abandon(self, above: int) -> None:
+        """Deletes the steps above `above`: those of a history that is run again.
+
+        Raises:
+          StorageError: The directory cannot be written.
+        """
+        self.wait()
+        for step in self.steps:
+            if step > above:
+                with self._writing(step, 0):
+                    self._delete(step)
+
+    def tidy(self) -> None:
+        """Removes what a kill left half written or half deleted."""
+        for entry in self._entries():
+            if _is_partial(entry):
+                files.remove(entry)
 
     def wait(self) -> None:
         """Returns when the pending save, if any, is durable.
@@ -152,6 +254,11 @@ class Checkpoints:
         if pending is not None:
             pending.result()
 
+    def check(self) -> None:
+        """Raises the StorageError of a save that has failed, without waiting."""
+        if self._pending is not None and self._pending.done():
+            self.wait()
+
     def close(self) -> None:
         """Waits for the pending save and ends the worker thread.
 
@@ -162,6 +269,9 @@ class Checkpoints:
             self.wait()
         finally:
             self._worker.shutdown()
+            for _ in range(10 * self._failed):  # tensorstore's threads still write
+                time.sleep(0.05)
+                self.tidy()
 
     def __enter__(self) -> Self:
         return self
@@ -169,126 +279,81 @@ class Checkpoints:
     def __exit__(self, *raised: object) -> None:
         self.close()
 
+    def _entries(self) -> list[Path]:
+        try:
+            return list(self.directory.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise InputError(
+                f"{self.directory} should hold checkpoints, but {error.strerror}; make"
+                f" it a folder that can be read."
+            ) from error
+
+    def _delete(self, step: int) -> None:
+        """Renames first: a kill leaves the whole step, or none."""
+        rubbish = self.directory / f"{step}.tmp"
+        os.replace(self.directory / str(step), rubbish)
+        files.remove(rubbish)
+
     @contextlib.contextmanager
-    def _writing(self, step: int) -> Iterator[Path]:
+    def _writing(self, step: int, size: int) -> Iterator[Path]:
         """Turns a failure into a StorageError and gives the space back."""
-        partial = self._directory / f"{step}.tmp"
+        partial = self.directory / f"{step}.tmp"
         try:
             yield partial
         except StorageError:
-            shutil.rmtree(partial, ignore_errors=True)
+            self._give_back(partial)
             raise
         except (OSError, ValueError) as error:  # tensorstore raises the second
-            shutil.rmtree(partial, ignore_errors=True)
+            self._give_back(partial)
             number = re.search(r"os_error_code='(\d+)'", str(error))
             cause = OSError(0, os.strerror(int(number[1]))) if number else error
-            raise files.storage_error(self._directory / str(step), cause) from error
+            place = self.directory / str(step)
+            raise files.storage_error(place, cause, size) from error
 
-    def _commit(self, step: int, response: Any, text: str) -> None:
+    def _give_back(self, partial: Path) -> None:
+        self._failed = True
+        files.remove(partial)
+
+    def _commit(
+        self, step: int, response: Any, text: str, size: int, spare: frozenset[int]
+    ) -> None:
         """Runs in the worker: waits for orbax, seals the folder, drops old steps."""
-        with self._writing(step) as partial:
+        with self._writing(step, size) as partial:
             response.result()
-            files.write_atomic(partial / "metadata.json", text)
-            sums = "".join(f"{v}  {k}\n" for k, v in _digests(partial).items())
-            files.write_atomic(partial / SUMS, sums)
-            for path in partial.rglob("*"):  # orbax syncs its arrays only
-                files.sync(path)
-            os.replace(partial, self._directory / str(step))
-            files.sync(self._directory)
+            files.write_atomic(partial / METADATA, text)
+            sealed.seal(partial)
+            place = self.directory / str(step)
+            if os.path.lexists(place):  # of a step's name, and none
+                self.quarantine(step)
+            os.replace(partial, place)
+            files.sync(self.directory)
+            self._saved(step)
             steps = self.steps
             kept = [s for s in steps if s <= step][-self._keep :]
-            for old in set(steps) - set(kept):
-                rubbish = self._directory / f"{old}.tmp"
-                os.replace(self._directory / str(old), rubbish)
-                shutil.rmtree(rubbish, ignore_errors=True)
-
-    def _read(self, step: int | None) -> tuple[Path, dict[str, Any]]:
-        """Returns the folder of `step` and its metadata.json, digests compared."""
-        self.wait()
-        steps = self.steps
-        if not steps or step not in (None, *steps):
-            wanted = "A checkpoint" if step is None else f"Checkpoint {step}"
-            raise NoUsableCheckpoint(
-                f"{wanted} is wanted from {self._directory}, which holds "
-                f"{steps or 'none'}; pass the --workdir of a run that saved one."
-            )
-        folder = self._directory / str(steps[-1] if step is None else step)
-        try:
-            lines = (folder / SUMS).read_text().splitlines()
-            sums = {name: digest for digest, name in (x.split("  ", 1) for x in lines)}
-            found = _digests(folder)
-        except (OSError, ValueError) as error:
-            raise _damaged(folder, str(error)) from error
-        for name in sorted(sums.keys() | found.keys()):
-            if sums.get(name) != found.get(name):
-                raise _damaged(folder, f"{name} is not the file that was saved")
-        return folder, files.read_json(folder / "metadata.json")
+            for old in {*steps} - {*kept} - spare:
+                self._delete(old)
 
 
-def _named(tree: Any) -> dict[str, Any]:
-    """Returns the leaves by key path, such as `.params['kernel']`, in tree order."""
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path): leaf for path, leaf in leaves}
-
-
-def _storable(name: str, leaf: Any) -> Any:
-    """Returns `leaf` as orbax can restore it, or refuses it before it is saved."""
-    if isinstance(leaf, np.generic):
-        leaf = np.asarray(leaf)
-    arrays = (jax.Array, jax.ShapeDtypeStruct, np.ndarray)
-    number = isinstance(leaf, bool | int | float)
-    if (isinstance(leaf, arrays) and 0 not in leaf.shape) or (
-        number and (isinstance(leaf, float) or leaf.bit_length() < 64)
-    ):
-        return leaf
-    raise InputError(
-        f"A checkpoint holds arrays of 1 element or more and numbers up to 64 bits, "
-        f"got {name}: {textwrap.shorten(repr(leaf), 80)}; leave it out of the state."
+def _is_step(folder: Path) -> bool:
+    """Returns whether a folder is named as a step, and holds a part of one."""
+    return (
+        folder.name.isdecimal()
+        and len(folder.name) < 19  # it fits 64 bits
+        and folder.name == str(int(folder.name))  # not 007
+        and folder.is_dir()
+        and not folder.is_symlink()
+        and any((folder / part).exists() for part in (STATE, METADATA, sealed.SUMS))
     )
 
 
-def _kind(leaf: Any) -> str:
-    """Returns what must agree for a bitwise restore, such as `float32[3,4]`, `int`."""
-    if isinstance(leaf, bool | int | float):
-        return type(leaf).__name__
-    return f"{leaf.dtype}[{','.join(map(str, leaf.shape))}]"
+def _is_partial(entry: Path) -> bool:
+    """Returns whether a kill left this."""
+    return entry.suffix == ".tmp" and entry.stem.isdecimal()
 
 
-def _abstract(leaf: Any) -> Any:
-    """Returns what orbax restores into; a leaf without a sharding gets the default."""
-    if isinstance(leaf, jax.Array | jax.ShapeDtypeStruct):
-        place = leaf.sharding or jax.sharding.SingleDeviceSharding(jax.devices()[0])
-        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place)
-    return leaf
-
-
-def _compare(folder: Path, stored: dict[str, str], wanted: dict[str, str]) -> None:
-    differing = [
-        f"{name}: {stored.get(name, 'absent')} vs {wanted.get(name, 'absent')}"
-        for name in {**wanted, **stored}
-        if stored.get(name) != wanted.get(name)
-    ]
-    if differing:
-        listed = textwrap.shorten("; ".join(differing), 280, placeholder=" ...")
-        raise IncompatibleCheckpoint(
-            f"{folder} differs from this model in {len(differing)} leaves "
-            f"(checkpoint vs model: {listed}); pass the flags that it was trained "
-            "with or another --workdir."
-        )
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    """Returns each file's SHA-256 by its path in `folder`."""
-    digests = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and name != SUMS:
-            digests[name] = files.sha256(path)
-    return digests
-
-
-def _damaged(folder: Path, what: str) -> NoUsableCheckpoint:
-    return NoUsableCheckpoint(
-        f"{folder} should be a whole checkpoint, but {textwrap.shorten(what, 200)}; "
-        "move that folder away to resume from an older step."
-    )
+def _admitted(entry: Path) -> tuple[int, Path]:
+    """Returns the number of a quarantined step, in the order of coming."""
+    named = re.fullmatch(r"(\d{1,18})-step-\d+", entry.name)
+    return int(named[1]) if named else 0, entry

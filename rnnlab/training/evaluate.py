@@ -8,9 +8,12 @@ import jax.numpy as jnp
 
 from rnnlab.training.task import Params, Task
 
+# Of parameters, split, and perhaps whether to stop, which is asked at each batch.
+Evaluate = Callable[..., float | None]
 
-def evaluator(task: Task) -> Callable[[Params, str], float]:
-    """Returns a function of parameters and split: the mean loss in nats a target.
+
+def evaluator(task: Task) -> Evaluate:
+    """Returns a function: the mean loss in nats a target, None if it was to stop.
 
     Each target counts once, whatever the size of the last batch. The sum is taken on
     the host in double precision, one batch late, so that the device never waits.
@@ -22,10 +25,14 @@ def evaluator(task: Task) -> Callable[[Params, str], float]:
         loss, outcome = task.loss(params, memory, batch, key, False)
         return outcome.memory, (loss, outcome.weight)
 
-    def evaluate(params: Params, split: str) -> float:
+    def evaluate(
+        params: Params, split: str, stop: Callable[[], bool] = lambda: False
+    ) -> float | None:
         memory = jax.tree.map(jnp.copy, task.memory(split))  # donated: no buffer twice
         done = []
         for batch in task.batches(split):
+            if stop():
+                return None
             memory, result = step(params, memory, batch)
             done.append(result)
             if len(done) > 1:

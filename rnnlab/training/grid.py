@@ -9,7 +9,6 @@ every minute and when a signal comes, and a second start goes on from there.
 import dataclasses
 import json
 import math
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,8 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rnnlab import files
 from rnnlab.errors import InputError, Preempted
-from rnnlab.files import storage_error, write_atomic
 from rnnlab.training.checkpoints import Checkpoints
 from rnnlab.training.progress import Progress
 from rnnlab.training.replicas import (
@@ -116,7 +115,7 @@ def run(groups: Sequence[Group], folder: Path) -> list[Result]:
             f" in which they differ."
         )
     known = {_key(result.name): result for result in read(folder)}
-    _mend(folder / RESULTS)
+    files.cut_torn(folder / RESULTS)
     total = sum(max(group.updates, 1) * len(group.points) for group in groups)
     progress = Progress(total, 0, unit="updates")
     with StopSignals() as stop, progress:
@@ -128,7 +127,7 @@ def run(groups: Sequence[Group], folder: Path) -> list[Result]:
             if not todo:
                 continue
             for result in _train(group, todo, folder, stop, progress, done):
-                _append(folder / RESULTS, result)
+                files.append_json(folder / RESULTS, result._asdict())
                 known[_key(result.name)] = result
                 done += cost
     return [known[name] for name in names]
@@ -141,12 +140,17 @@ def read(folder: Path) -> list[Result]:
         InputError: another line is no result.
     """
     path = folder / RESULTS
-    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    try:
+        lines = files.read(path).split(b"\n")[:-1] if path.exists() else []
+    except OSError as error:
+        raise InputError(
+            f"{path} should hold results, but {error}; mend or delete that file."
+        ) from error
     results = []
     for number, line in enumerate(lines, start=1):
         try:
             results.append(Result(**json.loads(line)))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise InputError(
                 f"{path}:{number} should be a result, got {line[:80]!r}; delete that"
                 f" line to run its point again."
@@ -260,15 +264,18 @@ def _begin(
 ) -> tuple[int, list[_Watched | None], Replicas]:
     """Returns updates, rows and runs as they were saved, or at their start."""
     points = {_key(point.name): point for point in todo}
-    kept = {} if saved.latest is None else saved.metadata()
+    whole, damaged = saved.whole()
+    for step in damaged:
+        saved.quarantine(step)
+    kept = whole.metadata if whole else {}
     alive = {name for name, *_ in kept.get("rows", ()) if name in points}
-    if kept.get("group") == group.name and alive == {*points}:
+    if whole and kept.get("group") == group.name and alive == {*points}:
         rows = [
             _Watched(points[name], *rest) if name in points else None
             for name, *rest in kept["rows"]
         ]
         like = jax.eval_shape(lambda: _start(group, [todo[0]] * len(rows)))
-        return kept["updates"], rows, saved.restore(like)
+        return kept["updates"], rows, whole.restore(like)
     return 0, [_Watched(point, [], []) for point in todo], _start(group, todo)
 
 
@@ -313,23 +320,3 @@ def _start(group: Group, points: Sequence[Point]) -> Replicas:
 
 def _key(name: Mapping[str, Any]) -> str:
     return json.dumps(name, sort_keys=True)
-
-
-def _mend(path: Path) -> None:
-    """Cuts off a last line that a kill, or a full disk, left without its end."""
-    content = path.read_bytes() if path.exists() else b""
-    whole = content.rpartition(b"\n")
-    if whole[2]:
-        write_atomic(path, whole[0] + whole[1])
-
-
-def _append(path: Path, result: Result) -> None:
-    """Adds a line that is durable on return."""
-    line = json.dumps(result._asdict(), allow_nan=False) + "\n"
-    try:
-        with open(path, "ab") as stream:
-            stream.write(line.encode())
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError as error:
-        raise storage_error(path, error) from error

@@ -2,8 +2,13 @@
 
 import dataclasses
 import math
+import sys
+from typing import Any, Self
 
+from rnnlab.errors import InputError
 from rnnlab.training.step import Metrics
+
+CLOCKS = {"train_seconds", "train_steps", "seconds"}
 
 
 @dataclasses.dataclass
@@ -14,6 +19,7 @@ class History:
         best_loss: the lowest validation loss so far, in nats a target.
         best_step: the step it was measured at.
         since_best: validations since then.
+        validated_at: the step of the last validation.
         loss_sum: of the updates since the last row of metrics, as `norm_sum`.
         norm_sum: of the gradient norms.
         count: of these updates.
@@ -27,6 +33,7 @@ class History:
     best_loss: float | None = None
     best_step: int = 0
     since_best: int = 0
+    validated_at: int = 0
     loss_sum: float = 0.0
     norm_sum: float = 0.0
     count: int = 0
@@ -35,6 +42,29 @@ class History:
     train_seconds: float = 0.0
     train_steps: int = 0
     seconds: float = 0.0
+
+    @classmethod
+    def from_json(cls, data: Any) -> Self:
+        """Returns the history that `dataclasses.asdict` turned into `data`.
+
+        Raises:
+            InputError: it did not.
+        """
+        known = {field.name: field.default for field in dataclasses.fields(cls)}
+        match data:
+            case {**values} if values.keys() <= known.keys() and all(
+                _fits(known[name], value) for name, value in values.items()
+            ):
+                return cls(**values)
+        raise InputError(
+            f"A checkpoint's history must be numbers by name, got {data!r:.80};"
+            f" use the version of this code that saved it."
+        )
+
+    def exact(self) -> dict[str, Any]:
+        """Returns all but the clocks: the same in any run of equal configuration."""
+        values = dataclasses.asdict(self)
+        return {name: values[name] for name in values.keys() - CLOCKS}
 
     def add(self, metrics: Metrics, clip_norm: float | None) -> None:
         """Counts one update towards the next row, and the next probe."""
@@ -64,9 +94,17 @@ class History:
 
     def validated(self, step: int, loss: float) -> bool:
         """Notes a validation and returns whether it is the best so far."""
+        self.validated_at = step
         best = math.inf if self.best_loss is None else self.best_loss
         if not loss < best:  # a NaN is never the best
             self.since_best += 1
             return False
         self.best_loss, self.best_step, self.since_best = loss, step, 0
         return True
+
+
+def _fits(default: Any, value: Any) -> bool:
+    """Returns whether a field with this default may hold `value`."""
+    if default is None:
+        return value is None or _fits(0.0, value)
+    return type(value) is type(default) and abs(value) <= sys.float_info.max

@@ -10,19 +10,23 @@ import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 
 from rnnlab.errors import Diverged, Preempted
+from rnnlab.training import numerics
 from rnnlab.training.checkpoints import Checkpoints
-from rnnlab.training.evaluate import evaluator
+from rnnlab.training.evaluate import Evaluate, evaluator
+from rnnlab.training.events import Events
 from rnnlab.training.history import History
+from rnnlab.training.leaves import digest
 from rnnlab.training.probing import keep, prober
 from rnnlab.training.progress import Progress
+from rnnlab.training.resume import resume
 from rnnlab.training.settings import Training
 from rnnlab.training.signals import StopSignals
-from rnnlab.training.step import Metrics, State, init, lower_on_plateau, train_step
+from rnnlab.training.step import Metrics, State, lower_on_plateau, train_step
 from rnnlab.training.task import Task
 from rnnlab.training.writers import MetricsWriter
 
@@ -36,16 +40,19 @@ def fit(
     record: Mapping[str, Any],
     describe: Describe,
     targets: int,
+    begun: Callable[[], None] = lambda: None,
 ) -> tuple[State, History]:
-    """Trains from the newest checkpoint in `workdir`, or from the start, to the end.
+    """Trains from the newest whole checkpoint in `workdir`, or the start, to the end.
 
     Args:
         task: what is learned.
         settings: how.
-        workdir: gets `metrics.jsonl`, `tensorboard/`, `checkpoints/` and `best/`.
+        workdir: gets `metrics.jsonl`, `events.jsonl`, `tensorboard/`, `checkpoints/`
+            and `best/`.
         record: JSON data kept in each checkpoint beside the state.
         describe: turns a loss in nats into the figures people quote.
         targets: targets in a batch, for the rate that is shown.
+        begun: called once there is a state, before the first step.
 
     Returns:
         The last state, and the history with the best validation in it.
@@ -53,29 +60,42 @@ def fit(
     Raises:
         Preempted: a signal came; the state was saved first.
         Diverged: more updates in a row were not finite than `skip_nonfinite` allows.
+        InputError: what lies beside the checkpoints is not what a run left there.
+        IncompatibleCheckpoint: the checkpoint is of another model.
+        NoUsableCheckpoint: the run has saved, and nothing whole is left.
         StorageError: something could not be written; older checkpoints are good.
     """
     total = settings.steps or settings.epochs * task.steps_per_epoch
+    log = Events(workdir)
+
+    def saved(step: int) -> None:
+        log.write("saved", step=step)
+
     with (
         StopSignals() as stop,
-        Checkpoints(workdir / "checkpoints", settings.keep) as newest,
+        Checkpoints(workdir / "checkpoints", settings.keep, saved) as newest,
         Checkpoints(workdir / "best", keep=1) as best,
     ):
-        resumed = newest.latest
-        if resumed is None:
-            state, history = init(task, settings), History()
-        else:
-            state = newest.restore(jax.eval_shape(lambda: init(task, settings)))
-            history = History(**newest.metadata()["history"])
+        begin = resume(task, settings, newest, best, log, workdir)
+        history, resumed = begin.history, begin.step
+        begun()
+        validate_every = settings.eval_every or task.steps_per_epoch
+        # A signal came before the validation of the step that was restored.
+        owed = (
+            resumed is not None
+            and resumed % validate_every == 0
+            and history.validated_at < resumed < total
+        )
+        again = "valid_loss" if owed else None
         with (
-            MetricsWriter(workdir, resumed, tensorboard=True) as writer,
+            MetricsWriter(workdir, resumed, tensorboard=True, again=again) as writer,
             Progress(total, resumed or 0) as progress,
         ):
             run = _Run(
                 task,
                 settings,
                 total,
-                record,
+                {**record, "numerics": numerics.fingerprint()},
                 describe,
                 targets,
                 history,
@@ -83,13 +103,25 @@ def fit(
                 best,
                 writer,
                 progress,
+                log,
+                stop,
+                begin.best_of,
             )
-            return run.train(state, stop), history
+            state = run.train(begin.state, owed)
+        best.wait()
+        newest.wait()
+        found = digest((state, history.exact()))
+        log.write("finished", step=int(state.step), hash=found)
+        return state, history
 
 
 @dataclasses.dataclass
 class _Run:
-    """What the loop needs at every turn; only `history` and the clocks change."""
+    """What the loop needs at every turn.
+
+    Attributes:
+        best_of: by step of the newest checkpoints, the step that each names as best.
+    """
 
     task: Task
     settings: Training
@@ -102,11 +134,20 @@ class _Run:
     best: Checkpoints
     writer: MetricsWriter
     progress: Progress
+    log: Events
+    stop: StopSignals
+    best_of: dict[int, int]
     began: float = dataclasses.field(default_factory=time.perf_counter)
+    saved: float = dataclasses.field(default_factory=time.perf_counter)
     last_step: float | None = None  # when the step before this one was accounted for
 
-    def train(self, state: State, stop: StopSignals) -> State:
-        """Runs steps until the last, the end of patience, or a signal."""
+    def train(self, state: State, owed: bool) -> State:
+        """Runs steps until the last, the end of patience, or a signal.
+
+        Args:
+            state: to begin with; its buffers are taken over.
+            owed: whether it is still to be validated.
+        """
         done = int(state.step)
         if done >= self.total or self._out_of_patience():
             return state
@@ -117,6 +158,13 @@ class _Run:
         probe = prober(self.task) if probe_every else None
         step = train_step(self.task, self.settings, self.total)
         evaluate = evaluator(self.task)
+        if owed:
+            state = self._validate(done, state, evaluate)
+            if self.stop.received and self.history.validated_at < done:
+                self._stop(done)  # it is still owed
+            if self._out_of_patience():
+                return state
+        self.progress.message(f"compiling, then on from step {done}")
         pending: Metrics | None = None
         for batch in self.task.batches("train", done):
             due = probe is not None and (done + 1) % probe_every == 0
@@ -128,8 +176,10 @@ class _Run:
             pending = metrics
             last = done >= self.total
             validate = done % validate_every == 0 or last
-            save = done % save_every == 0 or last or stop.received is not None
-            if not (before or validate or save):
+            save = done % save_every == 0 or last or self._late()
+            self.newest.check()
+            self.best.check()
+            if not (before or validate or save or self.stop.received):
                 continue
             self._account(done, pending)
             pending = self.last_step = None
@@ -138,19 +188,23 @@ class _Run:
             if validate:
                 state = self._validate(done, state, evaluate)
             over = last or self._out_of_patience()
-            stopped = stop.received  # perhaps during the validation
-            if save or over or stopped:
+            if save or over or self.stop.received:
                 self.best.wait()  # what the newest names as best must be there
-                self._save(self.newest, done, state)
+                self._save_newest(done, state)
             if over:
                 break
-            if stopped:
-                self.newest.wait()
-                raise Preempted(
-                    f"Stopped by {stopped} after step {done}, which is saved;"
-                    f" the same command with --resume goes on from there."
-                )
+            if self.stop.received:
+                self._stop(done)
         return state
+
+    def _stop(self, done: int) -> NoReturn:
+        """Ends the run at a signal, step `done` being saved or about to be."""
+        self.newest.wait()
+        self.log.write("preempted", step=done, signal=self.stop.received)
+        raise Preempted(
+            f"Stopped by {self.stop.received} after step {done}, which is saved; the"
+            f" same command with --resume goes on from there."
+        )
 
     def _account(self, done: int, metrics: Metrics) -> None:
         """Waits for a step and counts it; every so often, writes a row."""
@@ -160,12 +214,20 @@ class _Run:
             self.history.train_seconds += now - self.last_step
             self.history.train_steps += 1
         self.last_step = now
+        if metrics.skipped:
+            self.log.write(
+                "skipped",
+                step=done,
+                loss=str(metrics.loss),
+                grad_norm=str(metrics.grad_norm),
+            )
         if metrics.skipped > self.settings.skip_nonfinite:
             raise Diverged(
                 f"Step {done} gave a loss of {metrics.loss:g} and a gradient norm of"
-                f" {metrics.grad_norm:g}, number {metrics.skipped} in a row that is not"
-                f" finite; lower --learning_rate or --clip_norm in a new --workdir, or"
-                f" go on with --resume and a higher --skip_nonfinite."
+                f" {metrics.grad_norm:g}, number {metrics.skipped} in a row that, with"
+                f" parameters and carries, is not finite; lower --learning_rate or"
+                f" --clip_norm in a new --workdir, or go on with --resume and a higher"
+                f" --skip_nonfinite."
             )
         if not metrics.skipped:
             self.history.add(metrics, self.settings.clip_norm)
@@ -183,13 +245,20 @@ class _Run:
             row["clip_fraction"] = share
         self.writer.write(done, row)
 
-    def _validate(
-        self, done: int, state: State, evaluate: Callable[[Any, str], float]
-    ) -> State:
-        """Measures the validation split, if there is one, and acts on it."""
+    def _validate(self, done: int, state: State, evaluate: Evaluate) -> State:
+        """Measures the validation split, if there is one, and acts on it.
+
+        A signal ends it, unless it is the last: a resume makes up for it.
+        """
         if "valid" not in self.task.splits:
             return state
-        loss = evaluate(state.params, "valid")
+        loss = evaluate(
+            state.params,
+            "valid",
+            lambda: self.stop.received is not None and done < self.total,
+        )
+        if loss is None:
+            return state
         self.writer.write(done, {"valid_loss": loss})
         better = self.history.validated(done, loss)
         figures = "  ".join(f"{k} {v:.4g}" for k, v in self.describe(loss).items())
@@ -197,15 +266,29 @@ class _Run:
         self.progress.message(f"step {done}  valid loss {loss:.4f}  {figures}{mark}")
         state = lower_on_plateau(self.settings, state, loss)
         if better:
-            self._save(self.best, done, state)
+            # A crash leads back to one of the newest: what it names as best stays.
+            # So does what the last of them names, which may still be on its way.
+            steps = {*self.newest.steps, max(self.best_of, default=0)}
+            spare = {self.best_of.get(step, 0) for step in steps}
+            self.best.save(done, state, self._metadata(), spare)
         return state
 
-    def _save(self, checkpoints: Checkpoints, done: int, state: State) -> None:
+    def _save_newest(self, done: int, state: State) -> None:
+        self.saved = time.perf_counter()
+        self.best_of[done] = self.history.best_step
+        self.newest.save(done, state, self._metadata())
+
+    def _metadata(self) -> dict[str, Any]:
+        """Returns what is kept beside a state, its clock brought up to date."""
         now = time.perf_counter()
         self.history.seconds += now - self.began
         self.began = now
-        metadata = {**self.record, "history": dataclasses.asdict(self.history)}
-        checkpoints.save(done, state, metadata)
+        return {**self.record, "history": dataclasses.asdict(self.history)}
+
+    def _late(self) -> bool:
+        """Returns whether the last save is as long ago as may be lost."""
+        minutes = self.settings.checkpoint_minutes
+        return time.perf_counter() - self.saved > 60 * minutes
 
     def _out_of_patience(self) -> bool:
         patience = self.settings.patience

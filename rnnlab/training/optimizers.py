@@ -69,8 +69,9 @@ def chain(settings: "Training") -> optax.GradientTransformation:
         parts.append(optax.add_decayed_weights(settings.l2))
     if settings.clip_value is not None:
         parts.append(optax.clip(settings.clip_value))
-    if settings.clip_norm is not None:
-        parts.append(optax.clip_by_global_norm(settings.clip_norm))
+    norm = settings.clip_norm
+    # In its place even if it is none: `clip_norm` may be changed in a resumed run.
+    parts.append(optax.identity() if norm is None else optax.clip_by_global_norm(norm))
     if settings.clip_layer is not None:
         parts.append(clip_each(settings.clip_layer))
     if settings.clip_adaptive is not None:

@@ -17,20 +17,28 @@ def _no_cosine(training: "Training") -> bool:
 class Training:
     """How long, by which optimizer, at which rate, and what is recorded when."""
 
-    epochs: int = option(10, "passes over the training split", above=0, free=_no_cosine)
+    epochs: int = option(
+        10, "passes over the training split", above=0, free=_no_cosine, soft=True
+    )
     steps: int | None = option(
-        None, "updates, instead of epochs", above=0, free=_no_cosine
+        None, "updates, instead of epochs", above=0, free=_no_cosine, soft=True
     )
     seed: int = option(0, "of parameters and dropout", least=0, below=2**32)
 
     optimizer: str = option("adam", "the optax optimizer", choices=OPTIMIZERS)
-    learning_rate: float = option(2e-3, "the (highest) learning rate", above=0)
+    learning_rate: float = option(
+        2e-3, "the (highest) learning rate", above=0, soft=True
+    )
     momentum: float = option(0.0, "of sgd", least=0, below=1)
-    smoothing: float = option(0.95, "decay of rmsprop's mean square", above=0, below=1)
-    weight_decay: float = option(1e-4, "of adamw and lion", least=0)
+    smoothing: float = option(
+        0.95, "decay of rmsprop's mean square", above=0, below=1, soft=True
+    )
+    weight_decay: float = option(1e-4, "of adamw and lion", least=0, soft=True)
     l1: float = option(0.0, "penalty on absolute values of parameters", least=0)
     l2: float = option(0.0, "penalty on squares: l2 times p is added", least=0)
-    clip_norm: float | None = option(5.0, "largest norm of the whole gradient", above=0)
+    clip_norm: float | None = option(
+        5.0, "largest norm of the whole gradient", above=0, soft=True
+    )
     clip_value: float | None = option(None, "largest single derivative", above=0)
     clip_layer: float | None = option(
         None, "largest norm of the gradient of one array", above=0, later=True
@@ -43,14 +51,22 @@ class Training:
         0.0, "deviation of noise on the gradient at first, fading", least=0, later=True
     )
 
-    schedule: str = option("constant", "of the learning rate", choices=SCHEDULES)
-    warmup: int = option(0, "steps of linear warm-up (constant, cosine)", least=0)
-    decay: float = option(
-        0.5, "factor of exponential, step and plateau", above=0, below=1
+    schedule: str = option(
+        "constant", "of the learning rate", choices=SCHEDULES, soft=True
     )
-    decay_after: int = option(1, "epochs at full rate (exponential, step)", least=1)
-    cycle: int = option(1000, "steps of one swing (cyclical)", above=1)
-    plateau_patience: int = option(1, "validations without gain (plateau)", least=1)
+    warmup: int = option(
+        0, "steps of linear warm-up (constant, cosine)", least=0, soft=True
+    )
+    decay: float = option(
+        0.5, "factor of exponential, step and plateau", above=0, below=1, soft=True
+    )
+    decay_after: int = option(
+        1, "epochs at full rate (exponential, step)", least=1, soft=True
+    )
+    cycle: int = option(1000, "steps of one swing (cyclical)", above=1, soft=True)
+    plateau_patience: int = option(
+        1, "validations without gain (plateau)", least=1, soft=True
+    )
 
     eval_every: int | None = option(
         None, "steps; by default an epoch", above=0, free=True
@@ -71,8 +87,15 @@ class Training:
     checkpoint_every: int | None = option(
         None, "steps; by default an epoch", above=0, free=True
     )
+    checkpoint_minutes: float = option(
+        10.0,
+        "minutes after which one is saved at any step",
+        above=0,
+        free=True,
+        later=True,
+    )
     keep: int = option(
-        2, "newest checkpoints kept, beside the best", least=1, free=True
+        2, "newest checkpoints kept, beside the best", least=2, free=True
     )
     skip_nonfinite: int = option(
         0,

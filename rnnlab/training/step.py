@@ -1,6 +1,5 @@
 """One update of everything a run changes, compiled once."""
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -61,54 +60,89 @@ def init(task: Task, settings: Training) -> State:
     )
 
 
-def train_step(
-    task: Task, settings: Training, steps: int
-) -> Callable[[State, Batch], tuple[State, Metrics]]:
+Step = Callable[[State, Batch], tuple[State, Metrics]]
+
+
+def train_step(task: Task, settings: Training, steps: int) -> Step:
     """Returns the compiled update; it takes over the buffers of the state given.
 
-    An update with a loss or gradient that is not finite changes nothing but `step`
-    and `skipped`: neither parameters nor optimizer nor carries ever hold a NaN.
+    An update whose loss, gradient norm, rate or carries are not finite changes neither
+    parameters nor optimizer nor carry; it is counted in `skipped`. The gradient norm is
+    also infinite where its square leaves float32, so that what an optimizer keeps of
+    squares is finite too. A parameter that would leave float32 by the update itself
+    stays as it was.
 
     Args:
         task: what is learned.
         settings: the optimizer and the schedule.
         steps: the length of the run, for schedules that end with it.
     """
+    return jax.jit(update(task, settings, steps), donate_argnums=0)
+
+
+def update(task: Task, settings: Training, steps: int, guarded: bool = True) -> Step:
+    """Returns the update of `train_step`, not compiled.
+
+    Args:
+        task: what is learned.
+        settings: the optimizer and the schedule.
+        steps: the length of the run, for schedules that end with it.
+        guarded: False for one that goes on whatever its numbers are.
+    """
     optimizer = chain(settings)
     make = schedules.SCHEDULES[settings.schedule]
     schedule = make(settings, steps, task.steps_per_epoch)
 
-    @functools.partial(jax.jit, donate_argnums=0)
-    def step(state: State, batch: Batch) -> tuple[State, Metrics]:
+    def change(state: State, batch: Batch) -> tuple[State, Metrics]:
         key = jax.random.fold_in(state.key, state.step)
         (loss, outcome), grads = jax.value_and_grad(task.loss, has_aux=True)(
             state.params, state.memory, batch, key, True
         )
         norm = optax.tree.norm(grads)
         rate = schedule(state.step) * state.plateau.scale
-        updates, optimizer_state = optimizer.update(
-            grads, state.optimizer, state.params
-        )
-        params = jax.tree.map(lambda p, u: p + rate * u, state.params, updates)
 
-        finite = jnp.isfinite(loss) & jnp.isfinite(norm)
-        before = state.params, state.optimizer, state.memory
-        params, optimizer_state, memory = jax.tree.map(
-            lambda new, old: jnp.where(finite, new, old),
-            (params, optimizer_state, outcome.memory),
-            before,
-        )
-        skipped = jnp.where(finite, 0, state.skipped + 1)
+        def moved(p: jax.Array, u: jax.Array) -> jax.Array:
+            new = p + rate * u
+            return jnp.where(jnp.isfinite(new), new, p) if guarded else new
+
+        def go(grads: Params, kept: Any, params: Params) -> tuple[Params, Any]:
+            updates, kept = optimizer.update(grads, kept, params)
+            return jax.tree.map(moved, params, updates), kept
+
+        def stay(grads: Params, kept: Any, params: Params) -> tuple[Params, Any]:
+            return params, kept
+
+        parts = (grads, state.optimizer, state.params)
+        memory, skipped = outcome.memory, state.skipped
+        if guarded:
+            finite = all_finite((loss, norm, rate, memory))
+            # A branch: to select each number of both states reads them once more.
+            params, kept = jax.lax.cond(finite, go, stay, *parts)
+            memory = jax.tree.map(
+                lambda new, old: jnp.where(finite, new, old), memory, state.memory
+            )
+            skipped = jnp.where(finite, 0, skipped + 1)
+        else:
+            params, kept = go(*parts)
         after = state._replace(
             step=state.step + 1,
             params=params,
-            optimizer=optimizer_state,
+            optimizer=kept,
             memory=memory,
             skipped=skipped,
         )
         return after, Metrics(loss, norm, rate, skipped)
 
-    return step
+    return change
+
+
+def all_finite(tree: Any) -> jax.Array:
+    """Returns whether no number of any leaf is a NaN or infinite, bool []."""
+    finite = jnp.bool_(True)
+    for leaf in jax.tree.leaves(tree):
+        if jnp.issubdtype(leaf.dtype, jnp.inexact):
+            finite &= jnp.isfinite(leaf).all()
+    return finite
 
 
 def lower_on_plateau(settings: Training, state: State, loss: float) -> State:

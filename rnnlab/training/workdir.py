@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rnnlab.errors import InputError, WorkdirLocked
-from rnnlab.files import storage_error
+from rnnlab.files import storage_error, unlinked
 
 
 def resolve(path: str | os.PathLike[str]) -> Path:
@@ -41,7 +41,7 @@ def probe(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
         try:
-            with open(file, "wb") as stream:
+            with open(file, "wb", opener=unlinked) as stream:
                 stream.write(bytes(4096))  # a whole block: a full disk takes no more
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -67,7 +67,7 @@ def lock(path: Path) -> Iterator[None]:
     """
     file = path / ".lock"
     try:
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = unlinked(file, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise storage_error(file, error) from error
     held = {descriptor}

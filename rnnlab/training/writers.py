@@ -6,12 +6,13 @@ written. JSON has no NaN or infinity: both are written as null and read as NaN.
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, SupportsFloat
 
 from rnnlab.errors import InputError
-from rnnlab.files import storage_error, write_atomic
+from rnnlab.files import read, storage_error, unlinked, write_atomic
 
 METRICS = "metrics.jsonl"
 
@@ -24,13 +25,20 @@ class MetricsWriter:
     that step is saved.
     """
 
-    def __init__(self, workdir: Path, resumed_step: int | None, tensorboard: bool):
+    def __init__(
+        self,
+        workdir: Path,
+        resumed_step: int | None,
+        tensorboard: bool,
+        again: str | None = None,
+    ):
         """Opens the files.
 
         Args:
           workdir: An existing folder.
           resumed_step: The step whose state was restored, None for a fresh run.
           tensorboard: Whether events are written too.
+          again: Rows of `resumed_step` that have this name are dropped too.
 
         Raises:
           InputError: A line of the present file, other than a torn last one, is bad.
@@ -38,12 +46,16 @@ class MetricsWriter:
         """
         last = -1 if resumed_step is None else resumed_step
         self._path = workdir / METRICS
-        if self._path.exists():
-            kept = [line for line, row in _rows(self._path) if row["step"] <= last]
+        if os.path.lexists(self._path):
+            kept = [
+                line
+                for line, row in _rows(self._path)
+                if row["step"] < last or (row["step"] == last and again not in row)
+            ]
             write_atomic(self._path, "".join(kept))
         try:
             # Unbuffered: a failed write must not come back when the file is closed.
-            self._file = open(self._path, "ab", buffering=0)
+            self._file = open(self._path, "ab", buffering=0, opener=unlinked)
             self._events = None
             if tensorboard:
                 # Imported here, not above: it takes 0.3 s.
@@ -111,7 +123,7 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
 def _rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """Returns each complete line, as it stands, and its row."""
     try:
-        lines = path.read_bytes().split(b"\n")[:-1]  # what follows the last \n is torn
+        lines = read(path).split(b"\n")[:-1]  # what follows the last \n is torn
     except OSError as error:
         raise InputError(
             f"{path} should hold metrics, but {error.strerror or error}; pass the "
@@ -120,11 +132,22 @@ def _rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
     rows = []
     for number, line in enumerate(lines, start=1):
         try:
-            row = json.loads(line)
-            rows.append((line.decode() + "\n", {"step": int(row.pop("step"))} | row))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            rows.append((line.decode() + "\n", _row(json.loads(line))))
+        except (ValueError, RecursionError) as error:
             raise InputError(
                 f"{path}:{number} should be a row with a step, got {line[:80]!r}; "
                 "mend or delete that line."
             ) from error
     return rows
+
+
+def _row(value: Any) -> dict[str, Any]:
+    """Returns a row as it was written: a step, and numbers or null by name."""
+    match value:
+        case {"step": int(step), **rest} if step >= 0 and all(
+            isinstance(number, float | None)
+            or (isinstance(number, int) and number.bit_length() < 64)
+            for number in (step, *rest.values())
+        ):
+            return value
+    raise ValueError("no row")

@@ -272,9 +272,9 @@ MISFITS = {
     "one axis": (LSTM(H).initial((2,)), zeros(I), ["[T, B, I]", "(3,)"]),
     "no step": (LSTM(H).initial((2,)), zeros(0, 2, I), ["at least 1", "(0, 2, 3)"]),
     "plain tuple": (
-        (zeros(2, H), zeros(2, H)), X, ["LSTMCarry(c=", "got (ShapeDtypeStruct"]
+        (zeros(2, H), zeros(2, H)), X, ["LSTMCarry(c=", f"got (float32(2, {H}),"]
     ),
-    "one array": (zeros(2, H), X, ["LSTMCarry(c=", "got ShapeDtypeStruct"]),
+    "one array": (zeros(2, H), X, ["LSTMCarry(c=", f"got float32(2, {H});"]),
     "nothing": ((), X, ["LSTMCarry(c=", "got ()"]),
     "other rows": (LSTM(H).initial((4,)), X, ["(7, 2, 3)", "got", f"(4, {H})"]),
     "other units": (

@@ -16,7 +16,8 @@ LONG = ["--study=temporal_order", "--lengths=10", "--seeds=1", "--features=4"]
 
 
 def start(*flags):
-    command = [sys.executable, "-m", "launch.study", *flags]
+    last = {flag.partition("=")[0]: flag for flag in flags}  # of several, as in a table
+    command = [sys.executable, "-m", "launch.study", *last.values()]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -21,6 +22,8 @@ from rnnlab.errors import (
     NoUsableCheckpoint,
     StorageError,
 )
+from rnnlab.training import checkpoints as checkpoints_module
+from rnnlab.training import sealed
 from rnnlab.training.checkpoints import Checkpoints
 
 
@@ -236,6 +239,67 @@ def test_numpy_scalars_return_as_arrays(tmp_path):
         assert raw(checkpoints.restore(state)) == raw(state)
 
 
+@pytest.mark.parametrize("name", ["run#1", "100%", "a%20b", "a?b", "a b", "é", "*"])
+def test_any_folder_will_do(tmp_path, name):
+    with Checkpoints(tmp_path / name, keep=1) as checkpoints:
+        checkpoints.save(1, {"a": jnp.arange(3)}, {})
+        restored = checkpoints.restore({"a": jnp.zeros(3, jnp.int32)})
+    assert restored["a"].tolist() == [0, 1, 2]
+
+
+def test_a_folder_in_which_orbax_loses_arrays_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"without \[ in its path"):
+        Checkpoints(tmp_path / "[x]", keep=1)
+
+
+def test_metadata_that_could_not_be_read_again_are_not_saved(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints_module, "LONGEST", 1000)
+    with Checkpoints(tmp_path, keep=1) as checkpoints:
+        with pytest.raises(InputError, match="metadata of 1000 bytes at most, got 1"):
+            checkpoints.save(1, {"a": jnp.zeros(3)}, {"words": "x" * 1000})
+        assert checkpoints.steps == []
+
+
+def test_a_step_that_its_run_deletes_meanwhile_is_not_damaged(tmp_path, monkeypatch):
+    with Checkpoints(tmp_path, keep=2) as checkpoints:
+        for step in (1, 2):
+            checkpoints.save(step, {"a": jnp.zeros(3)}, {})
+        verify = sealed.verify
+
+        def deleted(folder):
+            if folder.name == "2":
+                shutil.rmtree(folder)
+            verify(folder)
+
+        checkpoints.wait()
+        monkeypatch.setattr(sealed, "verify", deleted)
+        assert checkpoints.open().step == 1
+        monkeypatch.setattr(sealed, "verify", verify)
+        checkpoints.save(2, {"a": jnp.zeros(3)}, {})
+        checkpoints.wait()
+        monkeypatch.setattr(sealed, "verify", deleted)
+        whole, damaged = checkpoints.whole()
+        assert whole.step == 1 and not damaged
+
+
+def test_a_link_by_the_name_of_a_step_is_put_away(tmp_path):
+    (tmp_path / "1").symlink_to(tmp_path / "nowhere")
+    with Checkpoints(tmp_path, keep=1) as checkpoints:
+        checkpoints.save(1, {"a": jnp.zeros(3)}, {})
+        checkpoints.wait()
+        assert checkpoints.steps == [1] and checkpoints.quarantined == ["1-step-1"]
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    def broken(self):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "iterdir", broken)
+    with Checkpoints(tmp_path, keep=1) as checkpoints:
+        with pytest.raises(InputError, match=f"{tmp_path} .*Input/output error"):
+            checkpoints.open()
+
+
 def test_keep_is_at_least_one(tmp_path):
     with pytest.raises(InputError, match="keep=0"):
         Checkpoints(tmp_path, keep=0)
@@ -338,6 +402,8 @@ def test_a_folder_that_cannot_be_written_is_a_storage_error(tmp_path):
 KILLED = """
 import sys
 import jax
+from rnnlab.training import checkpoints as checkpoints_module
+from rnnlab.training import sealed
 from rnnlab.training.checkpoints import Checkpoints
 from pathlib import Path
 checkpoints = Checkpoints(Path(sys.argv[1]), keep=2)

@@ -10,7 +10,8 @@ import numpy as np
 import optax
 import pytest
 
-from rnnlab.errors import InputError, Preempted, StorageError
+from rnnlab import files
+from rnnlab.errors import InputError, Preempted
 from rnnlab.training import grid
 from rnnlab.training.grid import RESULTS, UNDER_WAY, Group, Point
 from rnnlab.training.replicas import Learner
@@ -128,10 +129,29 @@ def test_a_signal_saves_and_the_same_call_goes_on(
     assert len(calls) == 20 + 3  # none is done twice
 
 
+def test_a_damaged_save_is_put_away_and_its_runs_begin_anew(
+    whole, tmp_path, monkeypatch
+):
+    advance = grid.advance
+
+    def interrupted(learner, count, runs):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return advance(learner, count, runs)
+
+    monkeypatch.setattr(grid, "advance", interrupted)
+    with pytest.raises(Preempted):
+        grid.run(groups(), tmp_path)
+    monkeypatch.setattr(grid, "advance", advance)
+    (metadata,) = (tmp_path / UNDER_WAY).rglob("metadata.json")
+    metadata.write_bytes(metadata.read_bytes() + b" ")
+    results = grid.run(groups(), tmp_path)
+    assert json.dumps(stripped(results)) == json.dumps(stripped(whole[0]))
+
+
 def test_a_kill_between_two_saves_loses_what_is_under_way_alone(
     whole, tmp_path, monkeypatch
 ):
-    append, seen = grid._append, []
+    append, seen = files.append_json, []
 
     def killed(path, result):
         if len(seen) == 2:
@@ -139,25 +159,19 @@ def test_a_kill_between_two_saves_loses_what_is_under_way_alone(
         seen.append(result)
         append(path, result)
 
-    monkeypatch.setattr(grid, "_append", killed)
+    monkeypatch.setattr(files, "append_json", killed)
     with pytest.raises(KeyboardInterrupt):
         grid.run(groups(), tmp_path)
     assert len(grid.read(tmp_path)) == 2
     with open(tmp_path / RESULTS, "a") as stream:
         stream.write('{"name": {"torn')  # a write that the kill cut off
-    monkeypatch.setattr(grid, "_append", append)
+    monkeypatch.setattr(files, "append_json", append)
     results = grid.run(groups(), tmp_path)
     for a, b in zip(results, whole[0], strict=True):
         assert (a.name, a.updates, a.solved) == (b.name, b.updates, b.solved)
         finite = [(x or 0, y or 0) for _, x, y in a.curve]
         wanted = [(x or 0, y or 0) for _, x, y in b.curve]
         np.testing.assert_allclose(finite, wanted, rtol=1e-5)
-
-
-def test_a_full_disk_is_one_line(tmp_path):
-    (tmp_path / RESULTS).symlink_to("/dev/full")
-    with pytest.raises(StorageError, match="No space left"):
-        grid._append(tmp_path / RESULTS, grid.Result({}, 0, False, False, [], [], 0.0))
 
 
 def test_points_of_one_name_are_refused(tmp_path):

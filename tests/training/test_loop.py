@@ -175,7 +175,9 @@ def test_rows_and_the_best_checkpoint(undisturbed):
     losses = {row["step"]: row["valid_loss"] for row in rows if "valid_loss" in row}
     best = min(losses, key=losses.get)
     assert history.best_loss == losses[best] and history.best_step == best
-    assert Checkpoints(tmp_path / "best", 1).steps == [best]
+    kept = Checkpoints(tmp_path / "best", 1).steps
+    # Older ones are those that the newest checkpoints named when this one was saved.
+    assert kept[-1] == best and len(kept) <= 1 + SETTINGS.keep + 1
     assert Checkpoints(tmp_path / "checkpoints", 2).steps == [20, 23]
     logged = [row for row in rows if "loss" in row]
     assert [row["step"] for row in logged] == list(range(3, 24, 3))

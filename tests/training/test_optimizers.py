@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from rnnlab.training import leaves
 from rnnlab.training.optimizers import OPTIMIZERS, chain
 from rnnlab.training.settings import Training
 
@@ -152,6 +153,18 @@ def test_penalties_and_clipping_in_this_order(knobs):
         wanted = ALONE[knob](wanted, START, value)
     for key in START:
         np.testing.assert_allclose(updates[key], -wanted[key], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("norm", [None, 0.1])
+def test_the_state_is_the_same_with_any_soft_option(norm):
+    """A run that is gone on with may have another one."""
+    usual = Training(optimizer="adam")
+    params = {"w": jnp.ones(3)}
+    states = [
+        chain(settings).init(params)
+        for settings in (usual, dataclasses.replace(usual, clip_norm=norm))
+    ]
+    assert [*leaves.named(states[0])] == [*leaves.named(states[1])]
 
 
 def test_noise_on_the_gradient_fades_and_depends_on_the_seed():

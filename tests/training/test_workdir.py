@@ -124,3 +124,16 @@ def test_lock_is_not_passed_to_a_started_program(tmp_path):
     finally:
         child.kill()
         child.wait()
+
+
+def test_nothing_is_written_through_a_link(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / ".lock").symlink_to(victim)
+    with pytest.raises(StorageError, match=r"\.lock could not be written"):
+        with workdir.lock(tmp_path):
+            pass
+    (tmp_path / f".probe-{os.getpid()}").symlink_to(victim)
+    with pytest.raises(InputError, match="A folder that can be written is wanted"):
+        workdir.probe(tmp_path)
+    assert victim.read_text() == "precious"

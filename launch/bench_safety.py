@@ -1,0 +1,106 @@
+"""What it costs that a run cannot be lost: checks in the step, of the input, saves."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from experiments.language_modeling.task import LanguageTask
+from launch import machine
+from launch.bench_lm import LAYERS, Shape, stream
+from launch.bench_probes import SHAPES
+from launch.outcome import Outcome
+from launch.turns import in_turns
+from rnnlab.cells import LSTM
+from rnnlab.engines import auto
+from rnnlab.nn import LanguageModel
+from rnnlab.training import step as training
+from rnnlab.training.checkpoints import Checkpoints
+from rnnlab.training.settings import Training
+
+SECONDS = 0.4  # what each side gets of a turn
+EVERY = 100  # steps between two saves
+
+
+def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
+    """Returns shares of a step's time."""
+    others = machine.others_share()
+    rows = [compare(shape, repeats) for shape in shapes]
+    lines = [
+        f"A language model of {LAYERS} LSTM layers, Adam. Checks: a step that looks"
+        f" whether loss, gradient norm, rate, carries and parameters are finite and"
+        f" else leaves all as it was, beside one that does not. Input: a batch read,"
+        f" its ids compared with the vocabulary. Save: what the steps meanwhile, and"
+        f" the wait for its end, took longer than without it, at one in {EVERY} steps."
+        f" Medians of {repeats} turns, quartiles in brackets. Other processes had"
+        f" {others():.0%} of the cores meanwhile.",
+        "",
+        "| B, T, H, V | step, ms | checks | input | state, MB | a save, ms | saves |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+        *rows,
+    ]
+    return Outcome("\n".join(lines))
+
+
+def compare(shape: Shape, repeats: int) -> str:
+    """Returns the row of a model."""
+    cells = (LSTM(shape.features),) * LAYERS
+    model = LanguageModel(shape.vocab_size, shape.features, cells, auto(cells[0]))
+    task = LanguageTask(model, {"train": stream(shape)}, {"train": shape.batch})
+    settings = Training(optimizer="adam", learning_rate=1e-3)
+    updates = {
+        "step": training.train_step(task, settings, steps=10**6),
+        "unchecked": jax.jit(
+            training.update(task, settings, 10**6, guarded=False), donate_argnums=0
+        ),
+    }
+    states = {name: training.init(task, settings) for name in updates}
+    batch = next(task.batches("train"))
+    size = sum(leaf.nbytes for leaf in jax.tree.leaves(states["step"].params)) * 3
+
+    def step(name: str) -> None:
+        states[name], metrics = updates[name](states[name], batch)
+        jax.block_until_ready(metrics.loss)
+
+    upcoming = task.batches("train")
+    sides = {
+        "step": lambda: step("step"),
+        "unchecked": lambda: step("unchecked"),
+        "input": lambda: next(upcoming),
+    }
+    taken = in_turns(sides, repeats, SECONDS)
+    one = float(np.median(taken["step"]))
+    # As many steps as a save goes on beside.
+    count = max(1, round(min(EVERY * one, 1 + size / 2e7) / one))
+    saved = 0
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Checkpoints(Path(folder), 2) as checkpoints,
+    ):
+
+        def steps() -> None:
+            for _ in range(count):
+                step("step")
+
+        def steps_and_save() -> None:
+            nonlocal saved
+            saved += 1
+            checkpoints.save(saved, states["step"], {})
+            steps()
+            checkpoints.wait()
+
+        both = in_turns({"without": steps, "with": steps_and_save}, repeats, SECONDS)
+    save = both["with"] - both["without"]
+    return (
+        f"| {shape} | {one * 1e3:.1f} | {share(taken['step'] / taken['unchecked'] - 1)}"
+        f" | {share(taken['input'] / taken['step'])} | {size / 1e6:.0f}"
+        f" | {np.median(save) * 1e3:.0f} | {share(save / (EVERY * one))} |"
+    )
+
+
+def share(values: np.ndarray) -> str:
+    """Returns median and quartiles in per cent."""
+    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75)) * 100
+    return f"{middle:.2f} % ({low:.2f} to {high:.2f})"

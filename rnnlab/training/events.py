@@ -1,0 +1,73 @@
+"""What happened to a run, for whoever watches it: a line of JSON for each event.
+
+`{"event": "saved", "step": 100, "time": "..."}` stands in `events.jsonl` once the
+checkpoint is durable. Other events: started, resumed, skipped, quarantined, overridden,
+numerics, preempted, finished with the hash of the state.
+"""
+
+import datetime
+import json
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from rnnlab import files
+from rnnlab.errors import InputError, shown
+
+EVENTS = "events.jsonl"
+
+
+class Events:
+    """Appends to `workdir/events.jsonl`, from any thread."""
+
+    def __init__(self, workdir: Path):
+        """Mends the file.
+
+        Raises:
+            InputError: something else is in its place.
+            StorageError: it cannot be written.
+        """
+        self._path = workdir / EVENTS
+        self._lock = threading.Lock()
+        files.cut_torn(self._path)
+
+    def write(self, event: str, **fields: Any) -> None:
+        """Adds an event; it is durable on return.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+        with self._lock:
+            files.append_json(self._path, {"event": event, **fields, "time": now})
+
+    def warn(self, message: str, event: str, **fields: Any) -> None:
+        """Adds an event, and tells a person.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        print(shown(f"warning: {message}"), file=sys.stderr, flush=True)
+        self.write(event, **fields)
+
+
+def read(workdir: Path) -> list[dict[str, Any]]:
+    """Returns the events of a workdir, a torn last line left out.
+
+    Raises:
+        InputError: the file cannot be read, or another line is no event.
+    """
+    path = workdir / EVENTS
+    try:
+        lines = files.read(path).split(b"\n")[:-1]
+        events = [json.loads(line) for line in lines]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"{path} should hold events, but {error}; mend or delete that file."
+        ) from error
+    if not all(isinstance(event, dict) for event in events):
+        raise InputError(f"{path} should hold events only; mend or delete that file.")
+    return events
