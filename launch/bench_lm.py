@@ -98,11 +98,16 @@ def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
     return Outcome("\n".join(lines))
 
 
-def ours(shape: Shape, batches: TrainStream) -> Callable[[], float]:
-    """Returns one step of rnnlab's own training, on the next batch; gives the loss."""
+def language_task(shape: Shape, batches: TrainStream) -> LanguageTask:
+    """Returns the language model of a shape on these batches."""
     cells = (LSTM(shape.features),) * LAYERS
     model = LanguageModel(shape.vocab_size, shape.features, cells, auto(cells[0]))
-    task = LanguageTask(model, {"train": batches}, {"train": shape.batch})
+    return LanguageTask(model, {"train": batches}, {"train": shape.batch})
+
+
+def ours(shape: Shape, batches: TrainStream) -> Callable[[], float]:
+    """Returns one step of rnnlab's own training, on the next batch; gives the loss."""
+    task = language_task(shape, batches)
     settings = Training(optimizer="sgd", learning_rate=LEARNING_RATE, clip_norm=5.0)
     step = training.train_step(task, settings, steps=10**6)
     state = training.init(task, settings)

@@ -5,14 +5,10 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from experiments.language_modeling.task import LanguageTask
 from launch import machine
-from launch.bench_lm import LAYERS, Shape, stream
+from launch.bench_lm import LAYERS, Shape, language_task, stream
 from launch.outcome import Outcome
 from launch.turns import in_turns
-from rnnlab.cells import LSTM
-from rnnlab.engines import auto
-from rnnlab.nn import LanguageModel
 from rnnlab.training import step as training
 from rnnlab.training.probing import keep, prober
 from rnnlab.training.settings import Training
@@ -46,9 +42,7 @@ def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
 
 def compare(shape: Shape, repeats: int) -> str:
     """Returns the row of a model."""
-    cells = (LSTM(shape.features),) * LAYERS
-    model = LanguageModel(shape.vocab_size, shape.features, cells, auto(cells[0]))
-    task = LanguageTask(model, {"train": stream(shape)}, {"train": shape.batch})
+    task = language_task(shape, stream(shape))
     settings = Training(optimizer="sgd", learning_rate=0.1)
     update, probe = training.train_step(task, settings, steps=10**6), prober(task)
     state = training.init(task, settings)

@@ -63,22 +63,15 @@ def main(command: str, path: str) -> None:
 
 def _hash(folder: Path) -> str:
     """Returns step and hash of the newest checkpoint."""
-    import jax
-
-    import experiments
-    from launch import records
+    from launch.trained import read
     from rnnlab.training.checkpoints import Checkpoints
     from rnnlab.training.history import History
     from rnnlab.training.leaves import digest
-    from rnnlab.training.step import init
 
     with Checkpoints(folder / "checkpoints", keep=1) as newest:
         stored = newest.open()
-    record = records.from_json(stored.metadata)
-    task = experiments.load(record.experiment).rebuild(record.config, record.data)
-    like = jax.eval_shape(lambda: init(task, record.config.training))
     history = History.from_json(stored.metadata.get("history"))
-    return f"{stored.step} {digest((stored.restore(like), history.exact()))}"
+    return f"{stored.step} {digest((read(stored).state, history.exact()))}"
 
 
 def _about(place: Path) -> str:

@@ -9,10 +9,11 @@ from launch import records
 from rnnlab.training import workdir
 from rnnlab.training.checkpoints import Checkpoints
 from rnnlab.training.step import State, init
+from rnnlab.training.stored import Stored
 
 
 class Trained(NamedTuple):
-    """What a checkpoint holds.
+    """What a checkpoint holds, its model built again.
 
     Attributes:
         record: experiment, configuration and data of the run.
@@ -38,9 +39,17 @@ def restore(path: str) -> Trained:
         Checkpoints(folder / "checkpoints", keep=1) as newest,
     ):
         source = newest if best.latest is None else best
-        stored = source.open()
-        record = records.from_json(stored.metadata)
-        module = experiments.load(record.experiment)
-        task = module.rebuild(record.config, record.data)
-        like = jax.eval_shape(lambda: init(task, record.config.training))
-        return Trained(record, task, stored.restore(like))
+        return read(source.open())
+
+
+def read(stored: Stored) -> Trained:
+    """Returns what one checkpoint holds.
+
+    Raises:
+        IncompatibleCheckpoint: the state is not that of the model.
+        InputError: what lies beside the state is not what a run left there.
+    """
+    record = records.from_json(stored.metadata)
+    task = experiments.load(record.experiment).rebuild(record.config, record.data)
+    like = jax.eval_shape(lambda: init(task, record.config.training))
+    return Trained(record, task, stored.restore(like))

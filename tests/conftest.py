@@ -1,7 +1,11 @@
-"""Compiling is most of what the tests do: once for equal programs, and in haste."""
+"""Compiling is most of what the tests do: once for equal programs, and in haste.
+
+Beside that, what tests of several folders share: a corpus, and small disks.
+"""
 
 import collections
 import os
+import subprocess
 import tempfile
 
 import jax
@@ -51,3 +55,32 @@ def _forgotten():
     """
     yield
     jax.clear_caches()
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory):
+    """A text of 99 lines."""
+    file = tmp_path_factory.mktemp("corpus") / "text.txt"
+    lines = [f"{n} bottles of beer on the wall, {n} bottles.\n" for n in range(99)]
+    file.write_text("".join(lines))
+    return file
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A function that makes `tmp_path / "disk"` a disk with options of mount's."""
+    place = tmp_path / "disk"
+
+    def mount(options):
+        if os.geteuid() != 0:
+            pytest.skip("mounting a disk takes root")
+        place.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+        mounted = subprocess.run(command, capture_output=True, text=True)
+        if mounted.returncode:
+            pytest.skip(f"no disk could be mounted: {mounted.stderr.strip()}")
+        return place
+
+    yield mount
+    if place.is_mount():
+        subprocess.run(["umount", "-l", str(place)], check=True)

@@ -60,6 +60,24 @@ def init(task: Task, settings: Training) -> State:
     )
 
 
+class Seen(NamedTuple):
+    """What a batch makes of a state, nothing being changed yet.
+
+    Attributes:
+        loss: mean over the batch, in nats.
+        grads: of the loss, like the parameters.
+        norm: of all gradients as one vector; infinite where its square leaves float32.
+        rate: the learning rate.
+        memory: the carries after the batch.
+    """
+
+    loss: jax.Array
+    grads: Params
+    norm: jax.Array
+    rate: jax.Array
+    memory: Memory
+
+
 Step = Callable[[State, Batch], tuple[State, Metrics]]
 
 
@@ -67,63 +85,40 @@ def train_step(task: Task, settings: Training, steps: int) -> Step:
     """Returns the compiled update; it takes over the buffers of the state given.
 
     An update whose loss, gradient norm, rate or carries are not finite changes neither
-    parameters nor optimizer nor carry; it is counted in `skipped`. The gradient norm is
-    also infinite where its square leaves float32, so that what an optimizer keeps of
-    squares is finite too. A parameter that would leave float32 by the update itself
-    stays as it was.
+    parameters nor optimizer nor carry; it is counted in `skipped`. So does a norm whose
+    square leaves float32: what an optimizer keeps of squares is finite too. A parameter
+    that would leave float32 by the update itself stays as it was.
 
     Args:
         task: what is learned.
         settings: the optimizer and the schedule.
         steps: the length of the run, for schedules that end with it.
     """
-    return jax.jit(update(task, settings, steps), donate_argnums=0)
-
-
-def update(task: Task, settings: Training, steps: int, guarded: bool = True) -> Step:
-    """Returns the update of `train_step`, not compiled.
-
-    Args:
-        task: what is learned.
-        settings: the optimizer and the schedule.
-        steps: the length of the run, for schedules that end with it.
-        guarded: False for one that goes on whatever its numbers are.
-    """
+    look = looker(task, settings, steps)
     optimizer = chain(settings)
-    make = schedules.SCHEDULES[settings.schedule]
-    schedule = make(settings, steps, task.steps_per_epoch)
 
-    def change(state: State, batch: Batch) -> tuple[State, Metrics]:
-        key = jax.random.fold_in(state.key, state.step)
-        (loss, outcome), grads = jax.value_and_grad(task.loss, has_aux=True)(
-            state.params, state.memory, batch, key, True
-        )
-        norm = optax.tree.norm(grads)
-        rate = schedule(state.step) * state.plateau.scale
-
+    def go(seen: Seen, kept: Any, params: Params) -> tuple[Params, Any]:
         def moved(p: jax.Array, u: jax.Array) -> jax.Array:
-            new = p + rate * u
-            return jnp.where(jnp.isfinite(new), new, p) if guarded else new
+            new = p + seen.rate * u
+            return jnp.where(jnp.isfinite(new), new, p)
 
-        def go(grads: Params, kept: Any, params: Params) -> tuple[Params, Any]:
-            updates, kept = optimizer.update(grads, kept, params)
-            return jax.tree.map(moved, params, updates), kept
+        updates, kept = optimizer.update(seen.grads, kept, params)
+        return jax.tree.map(moved, params, updates), kept
 
-        def stay(grads: Params, kept: Any, params: Params) -> tuple[Params, Any]:
-            return params, kept
+    def stay(seen: Seen, kept: Any, params: Params) -> tuple[Params, Any]:
+        return params, kept
 
-        parts = (grads, state.optimizer, state.params)
-        memory, skipped = outcome.memory, state.skipped
-        if guarded:
-            finite = all_finite((loss, norm, rate, memory))
-            # A branch: to select each number of both states reads them once more.
-            params, kept = jax.lax.cond(finite, go, stay, *parts)
-            memory = jax.tree.map(
-                lambda new, old: jnp.where(finite, new, old), memory, state.memory
-            )
-            skipped = jnp.where(finite, 0, skipped + 1)
-        else:
-            params, kept = go(*parts)
+    def update(state: State, batch: Batch) -> tuple[State, Metrics]:
+        seen = look(state, batch)
+        finite = all_finite((seen.loss, seen.norm, seen.rate, seen.memory))
+        # A branch: to select each number of both states reads them once more.
+        params, kept = jax.lax.cond(
+            finite, go, stay, seen, state.optimizer, state.params
+        )
+        memory = jax.tree.map(
+            lambda new, old: jnp.where(finite, new, old), seen.memory, state.memory
+        )
+        skipped = jnp.where(finite, 0, state.skipped + 1)
         after = state._replace(
             step=state.step + 1,
             params=params,
@@ -131,9 +126,33 @@ def update(task: Task, settings: Training, steps: int, guarded: bool = True) -> 
             memory=memory,
             skipped=skipped,
         )
-        return after, Metrics(loss, norm, rate, skipped)
+        return after, Metrics(seen.loss, seen.norm, seen.rate, skipped)
 
-    return change
+    return jax.jit(update, donate_argnums=0)
+
+
+def looker(
+    task: Task, settings: Training, steps: int
+) -> Callable[[State, Batch], Seen]:
+    """Returns the part of an update, not compiled, that changes nothing.
+
+    Args:
+        task: what is learned.
+        settings: the schedule.
+        steps: the length of the run, for schedules that end with it.
+    """
+    make = schedules.SCHEDULES[settings.schedule]
+    schedule = make(settings, steps, task.steps_per_epoch)
+
+    def look(state: State, batch: Batch) -> Seen:
+        key = jax.random.fold_in(state.key, state.step)
+        (loss, outcome), grads = jax.value_and_grad(task.loss, has_aux=True)(
+            state.params, state.memory, batch, key, True
+        )
+        rate = schedule(state.step) * state.plateau.scale
+        return Seen(loss, grads, optax.tree.norm(grads), rate, outcome.memory)
+
+    return look
 
 
 def all_finite(tree: Any) -> jax.Array:

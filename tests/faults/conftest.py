@@ -1,4 +1,4 @@
-"""What the fault tests share: a way to start commands, a corpus, their number."""
+"""What the fault tests share: a way to start commands, a run, their number."""
 
 import socket
 
@@ -24,15 +24,6 @@ def server():
     """Starts commands without their imports."""
     with Server() as server:
         yield server
-
-
-@pytest.fixture(scope="session")
-def corpus(tmp_path_factory):
-    """A text of 99 lines."""
-    file = tmp_path_factory.mktemp("corpus") / "text.txt"
-    lines = [f"{n} bottles of beer on the wall, {n} bottles.\n" for n in range(99)]
-    file.write_text("".join(lines))
-    return file
 
 
 @pytest.fixture(scope="session")

@@ -36,14 +36,6 @@ def run(name, *flags):
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    file = tmp_path_factory.mktemp("corpus") / "text.txt"
-    lines = [f"{n} bottles of beer on the wall, {n} bottles.\n" for n in range(99)]
-    file.write_text("".join(lines))
-    return file
-
-
-@pytest.fixture(scope="module")
 def flags(corpus):
     return [f"--data={corpus}", f"--cache_dir={corpus.parent / 'cache'}", *SMALL, *RARE]
 

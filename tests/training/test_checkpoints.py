@@ -57,21 +57,6 @@ def raw(tree):
             for x, a in zip(leaves, arrays, strict=True)]  # fmt: skip
 
 
-@contextlib.contextmanager
-def small_disk(path, size):
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk takes root")
-    path.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)]
-    mounted = subprocess.run(command, capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"no small disk could be mounted: {mounted.stderr.strip()}")
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "-l", str(path)], check=True)
-
-
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """A folder with steps 3 and 7, to be copied by the tests that damage it."""
@@ -359,34 +344,34 @@ def test_any_damaged_file_is_found_and_older_steps_stay_usable(saved, tmp_path):
 # A failed orbax save leaves tasks unawaited, and tensorstore's callbacks then find
 # their event loop closed: harmless, and beyond our reach.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_full_disk_fails_the_next_call_and_keeps_older_steps(tmp_path):
+def test_full_disk_fails_the_next_call_and_keeps_older_steps(disk):
     states = [{"x": jax.random.normal(jax.random.key(i), (600, 1000))} for i in (0, 1)]
-    with small_disk(tmp_path / "disk", "8m") as disk:
-        checkpoints = Checkpoints(disk / "c", keep=3)
-        for step in (0, 1):
-            checkpoints.save(step, states[step], {"step": step})
+    place = disk("size=8m")
+    checkpoints = Checkpoints(place / "c", keep=3)
+    for step in (0, 1):
+        checkpoints.save(step, states[step], {"step": step})
+    checkpoints.wait()
+    filler = place / "filler"
+    filler.write_bytes(bytes(2_500_000))
+    checkpoints.save(2, states[0], {})
+    with pytest.raises(StorageError) as raised:
+        checkpoints.save(3, states[0], {})
+    message = str(raised.value)
+    assert f"{place}/c/2 could not" in message and "bytes free there" in message
+    assert "No space left" in message and len(message) <= 600
+    assert checkpoints.steps == [0, 1]
+    for step in (0, 1):
+        restored = checkpoints.restore(states[0], step)
+        assert raw(restored) == raw(states[step])
+    filler.write_bytes(bytes(shutil.disk_usage(place).free + 2_500_000))
+    with contextlib.suppress(StorageError):  # nothing left: not even a folder
+        checkpoints.save(4, states[0], {})
         checkpoints.wait()
-        filler = disk / "filler"
-        filler.write_bytes(bytes(2_500_000))
-        checkpoints.save(2, states[0], {})
-        with pytest.raises(StorageError) as raised:
-            checkpoints.save(3, states[0], {})
-        message = str(raised.value)
-        assert f"{disk}/c/2 could not" in message and "bytes free there" in message
-        assert "No space left" in message and len(message) <= 600
-        assert checkpoints.steps == [0, 1]
-        for step in (0, 1):
-            restored = checkpoints.restore(states[0], step)
-            assert raw(restored) == raw(states[step])
-        filler.write_bytes(bytes(shutil.disk_usage(disk).free + 2_500_000))
-        with contextlib.suppress(StorageError):  # nothing left: not even a folder
-            checkpoints.save(4, states[0], {})
-            checkpoints.wait()
-        assert checkpoints.steps == [0, 1]
-        filler.unlink()
-        checkpoints.save(5, states[1], {})
-        checkpoints.close()
-        assert sorted(os.listdir(disk / "c")) == ["0", "1", "5"]
+    assert checkpoints.steps == [0, 1]
+    filler.unlink()
+    checkpoints.save(5, states[1], {})
+    checkpoints.close()
+    assert sorted(os.listdir(place / "c")) == ["0", "1", "5"]
     gc.collect()  # orbax's broken tasks end here, not in the next test
 
 
