@@ -33,7 +33,7 @@ def main() -> None:
     # Imported here: --help does without flax, orbax and matplotlib.
     from launch import curves, records, results
     from rnnlab import files
-    from rnnlab.errors import RunError
+    from rnnlab.errors import Diverged, Preempted, RunError
     from rnnlab.training import events, loop, workdir
 
     config = read(experiments.config(FLAGS.experiment))
@@ -67,8 +67,10 @@ def main() -> None:
                 experiment.targets,
                 begun,
             )
-        except RunError:
+        except RunError as error:
             with contextlib.suppress(RunError):  # the first error is told
+                if not isinstance(error, (Diverged, Preempted)):  # told by the loop
+                    events.Events(folder).write("failed", message=str(error))
                 curves.draw(folder)
             raise
         curves.draw(folder)

@@ -118,6 +118,16 @@ def _later(field: Any) -> bool:
     return "option" in field.metadata and field.metadata["option"].later
 
 
+def flat(config: Any) -> dict[str, Any]:
+    """Returns all values of a configuration by name, those inside it included."""
+    found = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        inside = dataclasses.is_dataclass(value)
+        found |= flat(value) if inside else {field.name: value}
+    return found
+
+
 def differences(old: Any, new: Any, soft: bool | None = None) -> list[str]:
     """Returns `name: old -> new` for each field that differs and is not free.
 

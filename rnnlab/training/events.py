@@ -2,7 +2,8 @@
 
 `{"event": "saved", "step": 100, "time": "..."}` stands in `events.jsonl` once the
 checkpoint is durable. Other events: started, resumed, skipped, quarantined, overridden,
-numerics, preempted, finished with the hash of the state.
+numerics, preempted, diverged and failed with the message, finished with the hash of
+the state.
 """
 
 import datetime

@@ -222,13 +222,15 @@ class _Run:
                 grad_norm=str(metrics.grad_norm),
             )
         if metrics.skipped > self.settings.skip_nonfinite:
-            raise Diverged(
+            message = (
                 f"Step {done} gave a loss of {metrics.loss:g} and a gradient norm of"
                 f" {metrics.grad_norm:g}, number {metrics.skipped} in a row that, with"
                 f" parameters and carries, is not finite; lower --learning_rate or"
                 f" --clip_norm in a new --workdir, or go on with --resume and a higher"
                 f" --skip_nonfinite."
             )
+            self.log.write("diverged", step=done, message=message)
+            raise Diverged(message)
         if not metrics.skipped:
             self.history.add(metrics, self.settings.clip_norm)
         if done % self.settings.log_every == 0:
