@@ -14,7 +14,7 @@ from typing import Any
 import experiments
 from rnnlab import files
 from rnnlab.errors import IncompatibleCheckpoint, InputError
-from rnnlab.options import differences, from_dict
+from rnnlab.options import differences, flat, from_dict
 from rnnlab.training.checkpoints import Checkpoints
 
 CONFIG = "config.json"
@@ -69,6 +69,23 @@ def from_json(data: Any) -> Record:
             f" use the version of this code that wrote it."
         )
     return Record(name, from_dict(experiments.config(name), fields), kept)
+
+
+def arguments(record: Record) -> list[str]:
+    """Returns the flags of `launch.run` that give this record, defaults left out."""
+    defaults = flat(type(record.config)())
+    found = [f"--experiment={record.experiment}"]
+    for name, value in flat(record.config).items():
+        if value == defaults[name]:
+            continue
+        match value:
+            case bool():
+                found.append(f"--{name}" if value else f"--no{name}")
+            case None:
+                found.append(f"--{name}=none")
+            case _:
+                found.append(f"--{name}={value}")
+    return found
 
 
 def write(folder: Path, record: Record) -> None:

@@ -53,6 +53,12 @@ class StorageError(RunError):
     exit_code = 7
 
 
+class SweepIncomplete(RunError):
+    """A sweep with points that failed."""
+
+    exit_code = 8
+
+
 class Preempted(RunError):
     """Stopped by a signal, after a checkpoint was saved."""
 

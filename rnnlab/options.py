@@ -128,6 +128,38 @@ def flat(config: Any) -> dict[str, Any]:
     return found
 
 
+def hard(config: Any) -> dict[str, Any]:
+    """Returns the values by name that shapes may hang on: not soft, and no seed."""
+    found = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            found |= hard(value)
+        elif not field.metadata["option"].soft and field.name != "seed":
+            found[field.name] = value
+    return found
+
+
+def replaced(config: Any, values: Mapping[str, Any]) -> Any:
+    """Returns the configuration with other values, those inside it included.
+
+    Args:
+        config: a dataclass of options.
+        values: by name; names that it has not are left to others.
+
+    Raises:
+        InputError: a value is out of its range, or does not go with another.
+    """
+    changes = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            changes[field.name] = replaced(value, values)
+        elif field.name in values:
+            changes[field.name] = values[field.name]
+    return dataclasses.replace(config, **changes)
+
+
 def differences(old: Any, new: Any, soft: bool | None = None) -> list[str]:
     """Returns `name: old -> new` for each field that differs and is not free.
 

@@ -1,0 +1,1 @@
+"""Many runs from one command: which there are, and who runs them."""

@@ -1,0 +1,177 @@
+"""Jobs on this machine: as many side by side as it has cores and memory for.
+
+Each process has its own cores, so that none waits for another's threads. One begins if
+as much memory is free as the largest has taken so far, beside what those under way may
+still take; the first is alone until it trains.
+"""
+
+import collections
+import os
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+
+import psutil
+
+from launch import runs
+from launch.sweeping.jobs import LOG, TRIES, Ended, Job, ended, known
+from rnnlab.errors import Preempted
+from rnnlab.files import storage_error, unlinked
+from rnnlab.training.signals import StopSignals
+from rnnlab.training.writers import METRICS
+
+TURN = 0.2  # seconds between two looks
+
+Told = Callable[[Job, Ended], None]
+Watch = Callable[[Sequence[Job], int], None]
+
+
+def run(jobs: Sequence[Job], workers: int, told: Told, watch: Watch) -> None:
+    """Runs all jobs, each to its end.
+
+    A process that is killed is started again, and goes on from its newest checkpoint;
+    one whose folder another process has is waited for.
+
+    Args:
+        jobs: in the order in which they are begun.
+        workers: processes side by side, at most.
+        told: called with each that has finished, diverged or failed.
+        watch: called again and again with those under way, and how many wait.
+
+    Raises:
+        Preempted: a signal came; those under way have saved and ended.
+        StorageError: a folder cannot be made.
+    """
+    with StopSignals() as stop, _Pool(jobs, workers, told) as pool:
+        while pool.busy:
+            pool.reap()
+            if stop.received:
+                pool.stop()
+                raise Preempted(
+                    f"Stopped by {stop.received}; the runs under way are saved, and the"
+                    f" same command goes on with them."
+                )
+            pool.fill()
+            watch([job for _, job in pool.running.values()], len(pool.waiting))
+            time.sleep(TURN)
+
+
+class _Pool:
+    """Processes under way, by their slot, and jobs that wait."""
+
+    def __init__(self, jobs: Sequence[Job], workers: int, told: Told):
+        self.running: dict[int, tuple[subprocess.Popen[bytes], Job]] = {}
+        self.waiting = collections.deque(jobs)
+        self._told = told
+        self._tries: collections.Counter[str] = collections.Counter()
+        self._shares = _shares(sorted(os.sched_getaffinity(0)), workers)
+        self._known = False  # whether one has come as far as to train
+        self._peak = 0  # bytes, of the largest process so far
+
+    def __enter__(self) -> "_Pool":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for process, _ in self.running.values():  # an error: none is left behind
+            process.terminate()
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.running or self.waiting)
+
+    def reap(self) -> None:
+        """Takes note of processes that have ended."""
+        for slot, (process, job) in list(self.running.items()):
+            code = process.poll()
+            if code is None:
+                continue
+            del self.running[slot]
+            self._known = True
+            end = ended(job, code)
+            self._tries[job.key] += code < 0
+            if end.state == "stopped" and self._tries[job.key] < TRIES:
+                self.waiting.append(job)
+            elif end.state == "stopped":
+                message = f"{end.message}, {TRIES} times; is there memory for it?"
+                self._told(job, Ended("failed", message))
+            else:
+                self._told(job, end)
+
+    def fill(self) -> None:
+        """Begins what waits, where there is room."""
+        free = [slot for slot in range(len(self._shares)) if slot not in self.running]
+        for _ in range(len(self.waiting)):
+            if not free or not self._room():
+                return
+            job = self.waiting.popleft()
+            if runs.locked(job.folder):  # of a sweep that was killed: it goes on
+                self.waiting.append(job)
+                continue
+            if end := known(job):  # and has come to its end
+                self._told(job, end)
+                continue
+            slot = free.pop(0)
+            process = _begin(job, self._shares[slot])
+            self.running[slot] = process, job
+
+    def stop(self) -> None:
+        """Lets all save and end."""
+        for process, _ in self.running.values():
+            process.terminate()
+        for process, _ in self.running.values():
+            process.wait()
+        self.running.clear()
+
+    def _room(self) -> bool:
+        """Returns whether another process fits into the memory that is free."""
+        if not self.running:
+            return True
+        jobs = [job for _, job in self.running.values()]
+        self._known = self._known or any(map(_trains, jobs))
+        sizes = [_size(process.pid) for process, _ in self.running.values()]
+        self._peak = max(self._peak, *sizes)
+        growing = sum(self._peak - size for size in sizes)
+        free = psutil.virtual_memory().available - growing
+        return self._known and free > self._peak
+
+
+def _begin(job: Job, cores: set[int]) -> subprocess.Popen[bytes]:
+    """Starts a job on some cores, in a session of its own: Ctrl-C is not for it."""
+    own = os.sched_getaffinity(0)
+    try:
+        job.folder.mkdir(parents=True, exist_ok=True)
+        with open(job.folder / LOG, "ab", opener=unlinked) as log:
+            os.sched_setaffinity(0, cores)  # a process has the cores of its parent
+            return subprocess.Popen(
+                job.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise storage_error(job.folder / LOG, error) from error
+    finally:
+        os.sched_setaffinity(0, own)
+
+
+def _shares(cores: list[int], workers: int) -> list[set[int]]:
+    """Returns the cores of each worker: equal shares, or one core for several."""
+    if workers >= len(cores):
+        return [{cores[place % len(cores)]} for place in range(workers)]
+    ends = [len(cores) * place // workers for place in range(workers + 1)]
+    return [{*cores[a:b]} for a, b in zip(ends, ends[1:], strict=False)]
+
+
+def _trains(job: Job) -> bool:
+    """Returns whether a job has written figures: it has the memory that it needs."""
+    file = job.folder / METRICS
+    return file.exists() and file.stat().st_size > 0
+
+
+def _size(pid: int) -> int:
+    """Returns the memory of a process in bytes, 0 where it has ended."""
+    try:
+        return psutil.Process(pid).memory_info().rss
+    except psutil.Error:
+        return 0
