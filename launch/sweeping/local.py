@@ -10,6 +10,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from typing import Self
 
 import psutil
 
@@ -29,9 +30,6 @@ Watch = Callable[[Sequence[Job], int], None]
 def run(jobs: Sequence[Job], workers: int, told: Told, watch: Watch) -> None:
     """Runs all jobs, each to its end.
 
-    A process that is killed is started again, and goes on from its newest checkpoint;
-    one whose folder another process has is waited for.
-
     Args:
         jobs: in the order in which they are begun.
         workers: processes side by side, at most.
@@ -42,54 +40,98 @@ def run(jobs: Sequence[Job], workers: int, told: Told, watch: Watch) -> None:
         Preempted: a signal came; those under way have saved and ended.
         StorageError: a folder cannot be made.
     """
-    with StopSignals() as stop, _Pool(jobs, workers, told) as pool:
+    with StopSignals() as stop, Pool(workers, told) as pool:
+        pool.waiting.extend(jobs)
         while pool.busy:
-            pool.reap()
-            if stop.received:
-                pool.stop()
-                raise Preempted(
-                    f"Stopped by {stop.received}; the runs under way are saved, and the"
-                    f" same command goes on with them."
-                )
-            pool.fill()
-            watch([job for _, job in pool.running.values()], len(pool.waiting))
+            pool.turn(stop)
+            watch(pool.jobs, len(pool.waiting))
             time.sleep(TURN)
 
 
-class _Pool:
-    """Processes under way, by their slot, and jobs that wait."""
+class Pool:
+    """Processes under way, and jobs that wait; a context manager.
 
-    def __init__(self, jobs: Sequence[Job], workers: int, told: Told):
-        self.running: dict[int, tuple[subprocess.Popen[bytes], Job]] = {}
-        self.waiting = collections.deque(jobs)
+    A process that is killed is started again, and goes on from its newest checkpoint;
+    one whose folder another process has is waited for.
+
+    Attributes:
+        waiting: jobs to begin, in this order.
+    """
+
+    def __init__(self, workers: int, told: Told):
+        """Prepares.
+
+        Args:
+            workers: processes side by side, at most.
+            told: called with each job that has come to its end.
+        """
+        self.waiting: collections.deque[Job] = collections.deque()
+        self._running: dict[int, tuple[subprocess.Popen[bytes], Job]] = {}  # by slot
+        self._dropped: dict[str, Ended] = {}
         self._told = told
         self._tries: collections.Counter[str] = collections.Counter()
         self._shares = _shares(sorted(os.sched_getaffinity(0)), workers)
         self._known = False  # whether one has come as far as to train
         self._peak = 0  # bytes, of the largest process so far
 
-    def __enter__(self) -> "_Pool":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        for process, _ in self.running.values():  # an error: none is left behind
+        for process, _ in self._running.values():  # an error: none is left behind
             process.terminate()
 
     @property
     def busy(self) -> bool:
-        return bool(self.running or self.waiting)
+        """Whether there is something to wait for."""
+        return bool(self._running or self.waiting)
 
-    def reap(self) -> None:
+    @property
+    def idle(self) -> int:
+        """How many more could run, were there the memory."""
+        return len(self._shares) - len(self._running) - len(self.waiting)
+
+    @property
+    def jobs(self) -> list[Job]:
+        """Those under way."""
+        return [job for _, job in self._running.values()]
+
+    def turn(self, stop: StopSignals) -> None:
+        """Notes what has ended, and begins what there is room for.
+
+        Raises:
+            Preempted: a signal came; all have saved and ended.
+            StorageError: a folder cannot be made.
+        """
+        self._reap()
+        if stop.received:
+            self._stop()
+            raise Preempted(
+                f"Stopped by {stop.received}; the runs under way are saved, and the"
+                f" same command goes on with them."
+            )
+        self._fill()
+
+    def drop(self, job: Job, end: Ended) -> None:
+        """Lets a job save and end; its end is `end`."""
+        self._dropped[job.key] = end
+        for process, each in self._running.values():
+            if each.key == job.key:
+                process.terminate()
+
+    def _reap(self) -> None:
         """Takes note of processes that have ended."""
-        for slot, (process, job) in list(self.running.items()):
+        for slot, (process, job) in list(self._running.items()):
             code = process.poll()
             if code is None:
                 continue
-            del self.running[slot]
+            del self._running[slot]
             self._known = True
             end = ended(job, code)
             self._tries[job.key] += code < 0
-            if end.state == "stopped" and self._tries[job.key] < TRIES:
+            if end.state == "stopped" and job.key in self._dropped:
+                self._told(job, self._dropped[job.key])
+            elif end.state == "stopped" and self._tries[job.key] < TRIES:
                 self.waiting.append(job)
             elif end.state == "stopped":
                 message = f"{end.message}, {TRIES} times; is there memory for it?"
@@ -97,9 +139,9 @@ class _Pool:
             else:
                 self._told(job, end)
 
-    def fill(self) -> None:
+    def _fill(self) -> None:
         """Begins what waits, where there is room."""
-        free = [slot for slot in range(len(self._shares)) if slot not in self.running]
+        free = [slot for slot in range(len(self._shares)) if slot not in self._running]
         for _ in range(len(self.waiting)):
             if not free or not self._room():
                 return
@@ -111,24 +153,22 @@ class _Pool:
                 self._told(job, end)
                 continue
             slot = free.pop(0)
-            process = _begin(job, self._shares[slot])
-            self.running[slot] = process, job
+            self._running[slot] = _begin(job, self._shares[slot]), job
 
-    def stop(self) -> None:
+    def _stop(self) -> None:
         """Lets all save and end."""
-        for process, _ in self.running.values():
+        for process, _ in self._running.values():
             process.terminate()
-        for process, _ in self.running.values():
+        for process, _ in self._running.values():
             process.wait()
-        self.running.clear()
+        self._running.clear()
 
     def _room(self) -> bool:
         """Returns whether another process fits into the memory that is free."""
-        if not self.running:
+        if not self._running:
             return True
-        jobs = [job for _, job in self.running.values()]
-        self._known = self._known or any(map(_trains, jobs))
-        sizes = [_size(process.pid) for process, _ in self.running.values()]
+        self._known = self._known or any(map(_trains, self.jobs))
+        sizes = [_size(process.pid) for process, _ in self._running.values()]
         self._peak = max(self._peak, *sizes)
         growing = sum(self._peak - size for size in sizes)
         free = psutil.virtual_memory().available - growing
