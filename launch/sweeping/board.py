@@ -49,7 +49,7 @@ class Board:
         self.counts[end.state] += 1
         ended = sum(self.counts.values())
         why = f": {end.message}" if end.message else ""
-        line = f"{ended}/{self._total}  {end.state}  {job.name}{why}"
+        line = f"{ended}/{self._total} {end.state} {job.name}{why}"
         self._console.print(escape(shown(line)), soft_wrap=True)
 
     def watch(self, running: Sequence[Job], waiting: int) -> None:

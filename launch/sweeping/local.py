@@ -78,8 +78,7 @@ class Pool:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        for process, _ in self._running.values():  # an error: none is left behind
-            process.terminate()
+        self._stop()  # an error: none is left behind
 
     @property
     def busy(self) -> bool:

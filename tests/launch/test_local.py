@@ -1,0 +1,215 @@
+"""Jobs on this machine: all run, as many at once as there may be, whatever happens."""
+
+import contextlib
+import os
+import signal
+import time
+
+import psutil
+import pytest
+from quick import quick
+
+from launch.sweeping import local
+from launch.sweeping.jobs import Ended
+from launch.sweeping.local import Pool
+from rnnlab.errors import Preempted
+from rnnlab.training import workdir
+from rnnlab.training.signals import StopSignals
+
+NOTE = """
+with open(folder + "/../../order", "a") as file:
+    file.write(os.path.basename(folder) + " ")
+"""
+
+
+def run(jobs, workers=2, watch=lambda running, waiting: None):
+    ends = {}
+
+    def told(job, end):
+        assert job.key not in ends, "told twice"
+        ends[job.key] = end
+
+    local.run(jobs, workers, told, watch)
+    return ends
+
+
+def test_all_run_in_order_and_not_too_many_at_once(tmp_path):
+    jobs = [quick(tmp_path, name, NOTE + "time.sleep(0.3)") for name in "abcdef"]
+    most, waits = [], []
+
+    def watch(running, waiting):
+        most.append(len(running))
+        waits.append(waiting)
+
+    assert run(jobs, 2, watch) == dict.fromkeys("abcdef", Ended("finished"))
+    assert max(most) <= 2 and waits == sorted(waits, reverse=True)
+    order = (tmp_path / "order").read_text().split()
+    assert sorted(order) == list("abcdef")
+    assert all(abs(order.index(name) - k) <= 1 for k, name in enumerate("abcdef"))
+
+
+@pytest.mark.parametrize(
+    ("script", "state", "message"),
+    [
+        ("print('error: no such file'); sys.exit(2)", "failed", "no such file"),
+        ("raise SystemExit('a\\x1b[31m word')", "failed", r"a\x1b[31m word"),
+        ("import nothing_of_the_kind", "failed", "No module named 'nothing_of_the_k"),
+        ("print('error: Step 2 gave NaN'); sys.exit(6)", "diverged", "Step 2 gave NaN"),
+        ("sys.exit(9)", "failed", "it ended with exit code 9"),
+        ("", "failed", "it ended with exit code 0"),
+    ],
+)
+def test_one_that_fails_says_why_and_the_others_go_on(tmp_path, script, state, message):
+    jobs = [quick(tmp_path, "bad", script, finish=None), quick(tmp_path, "good")]
+    ends = run(jobs)
+    assert ends["bad"].state == state and message in ends["bad"].message
+    assert ends["good"].state == "finished"
+
+
+DIES = """
+path = folder + "/tries"
+tries = os.path.getsize(path) if os.path.exists(path) else 0
+open(path, "a").write("x")
+if tries < %d:
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize(
+    ("deaths", "state"), [(1, "finished"), (2, "finished"), (3, "failed")]
+)
+def test_one_that_is_killed_is_begun_again(tmp_path, deaths, state):
+    job = quick(tmp_path, "a", DIES % deaths)
+    ends = run([job])
+    assert ends["a"].state == state
+    assert (job.folder / "tries").read_text() == "x" * min(deaths + 1, 3)
+    if state == "failed":
+        assert ends["a"].message.startswith("it was killed by SIGKILL, 3 times")
+
+
+def test_what_has_ended_is_not_run_again(tmp_path):
+    jobs = [quick(tmp_path, name, NOTE) for name in "ab"]
+    assert run(jobs[:1]) == {"a": Ended("finished")}
+    assert run(jobs) == dict.fromkeys("ab", Ended("finished"))
+    assert (tmp_path / "order").read_text() == "a b "
+
+
+def test_one_that_another_process_runs_is_waited_for(tmp_path):
+    jobs = [quick(tmp_path, name, NOTE) for name in "ab"]
+    with contextlib.ExitStack() as held:
+        held.enter_context(workdir.lock(jobs[0].folder))
+
+        def watch(running, waiting):
+            order = tmp_path / "order"
+            if not running and waiting == 1 and order.exists():
+                assert order.read_text() == "b "
+                held.close()
+
+        ends = run(jobs, 2, watch)
+    assert ends == dict.fromkeys("ab", Ended("finished"))
+    assert (tmp_path / "order").read_text() == "b a "
+
+
+def test_a_signal_lets_all_save_and_end(tmp_path):
+    """The processes get one signal, and the pool waits until they have ended."""
+    script = """
+    def save(number, frame):
+        time.sleep(0.2)
+        open(folder + "/saved", "a").write("x")
+        sys.exit(143)
+    signal.signal(signal.SIGTERM, save)
+    open(folder + "/metrics.jsonl", "w").write("{}")
+    time.sleep(60)
+    """
+    jobs = [quick(tmp_path, name, script) for name in "abc"]
+
+    def watch(running, waiting):
+        if all((job.folder / "metrics.jsonl").exists() for job in jobs[:2]):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Preempted, match="Stopped by SIGINT; .* the same command"):
+        run(jobs, 2, watch)
+    assert [(job.folder / "saved").exists() for job in jobs] == [True, True, False]
+    assert (jobs[0].folder / "saved").read_text() == "x"
+    assert not psutil.Process().children()
+
+
+def test_one_that_is_dropped_ends_as_it_is_told(tmp_path):
+    job = quick(tmp_path, "a", "time.sleep(60)")
+    ends = {}
+    with (
+        StopSignals() as stop,
+        Pool(1, lambda job, end: ends.update({job: end})) as pool,
+    ):
+        assert pool.idle == 1
+        pool.waiting.append(job)
+        while pool.busy:
+            pool.turn(stop)
+            if pool.jobs:
+                assert pool.idle == 0
+                pool.drop(job, Ended("pruned", "no good"))
+            time.sleep(0.02)
+    assert ends == {job: Ended("pruned", "no good")}
+
+
+def test_none_is_left_behind_by_an_error(tmp_path):
+    def watch(running, waiting):
+        if running:
+            raise RuntimeError("of the watcher")
+
+    with pytest.raises(RuntimeError, match="of the watcher"):
+        run([quick(tmp_path, "a", "time.sleep(60)")], 1, watch)
+    assert not psutil.Process().children()
+
+
+@pytest.mark.parametrize(("free", "at_once"), [(2**40, 2), (0, 1)])
+def test_no_more_begin_than_there_is_memory_for(tmp_path, monkeypatch, free, at_once):
+    class Memory:
+        available = free
+
+    monkeypatch.setattr(local.psutil, "virtual_memory", lambda: Memory)
+    script = 'open(folder + "/metrics.jsonl", "w").write("{}"); time.sleep(0.7)'
+    jobs = [quick(tmp_path, name, script) for name in "abc"]
+    most = []
+    run(jobs, 2, lambda running, waiting: most.append(len(running)))
+    assert max(most) == at_once
+
+
+def test_the_second_waits_until_the_first_trains(tmp_path):
+    first = """
+    time.sleep(0.6)
+    open(folder + "/metrics.jsonl", "w").write("{}")
+    time.sleep(0.6)
+    """
+    a, b = quick(tmp_path, "a", first), quick(tmp_path, "b", "time.sleep(0.3)")
+    seen = []
+
+    def watch(running, waiting):
+        trains = (a.folder / "metrics.jsonl").exists()
+        seen.append((trains, [job.key for job in running]))
+
+    run([a, b], 2, watch)
+    assert all(keys == ["a"] for trains, keys in seen if not trains)
+    assert any(keys == ["a", "b"] for trains, keys in seen if trains)
+
+
+@pytest.mark.parametrize(
+    ("cores", "workers", "shares"),
+    [
+        ([0, 1], 2, [{0}, {1}]),
+        ([0, 1, 2, 3, 4], 2, [{0, 1}, {2, 3, 4}]),
+        ([3, 7], 1, [{3, 7}]),
+        ([3, 7], 3, [{3}, {7}, {3}]),
+    ],
+)
+def test_shares_of_cores(cores, workers, shares):
+    assert local._shares(cores, workers) == shares
+
+
+def test_a_process_has_its_share_of_the_cores(tmp_path):
+    cores = sorted(os.sched_getaffinity(0))
+    script = "print(*sorted(os.sched_getaffinity(0)))"
+    jobs = [quick(tmp_path, name, script) for name in "ab"]
+    run(jobs, 1)
+    assert (jobs[0].folder / "log.txt").read_text().split() == [str(c) for c in cores]
+    assert sorted(os.sched_getaffinity(0)) == cores
