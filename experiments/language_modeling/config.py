@@ -31,6 +31,9 @@ class Config:
     )
 
     cell: str = option("lstm", "what a step computes", choices=CELLS)
+    forget_bias: float | None = option(
+        None, "of the forget gate at first; by default the cell's own", later=True
+    )
     engine: str = option(
         "auto",
         "how steps are executed; all give the same numbers",
@@ -73,14 +76,22 @@ class Config:
         """Returns one layer's cell.
 
         Raises:
-            InputError: the cell refuses the number of units.
+            InputError: the cell refuses the number of units, or has no forget bias.
         """
         try:
-            return CELLS[self.cell](self.features)
+            cell = CELLS[self.cell](self.features)
         except ValueError as error:
             raise InputError(
                 f"--cell={self.cell} refuses --features={self.features}: {error}"
             ) from error
+        if self.forget_bias is None:
+            return cell
+        if all(field.name != "forget_bias" for field in dataclasses.fields(cell)):
+            raise InputError(
+                f"--forget_bias needs a cell with a forget gate's bias, such as lstm,"
+                f" got --cell={self.cell}; leave it out."
+            )
+        return dataclasses.replace(cell, forget_bias=self.forget_bias)
 
     def shares(self) -> tuple[float, float, float]:
         """Returns the shares of train, valid and test, which sum to one."""

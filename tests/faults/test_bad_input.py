@@ -41,6 +41,7 @@ REFUSED = [
     ({"batch_size": 5000}, ["5000 x 10", "--batch_size", "--data"]),
     ({"length": 2**30, "eval_batch_size": 2**16}, ["--length", "tokens were wanted"]),
     ({"engine": "deferred", "cell": "gru_before"}, ["--engine=scan", "gru_before"]),
+    ({"cell": "gru", "forget_bias": 1}, ["--forget_bias", "lstm", "--cell=gru"]),
     ({"engine": "cudnn"}, ["--engine=cudnn", "cpu", "--engine=auto"]),
     ({"tied": True, "embedding": 9}, ["--tied", "--embedding", "9"]),
     ({"fractions": "90/10"}, ["--fractions", "90/5/5", "90/10"]),

@@ -71,6 +71,12 @@ def test_a_point_has_the_settings_that_it_names():
     assert flat(second.config) == wanted | {"seed": 8}
 
 
+def test_an_ablation_reaches_the_cell():
+    found = expand("language_modeling", BASE, Plan(ablate="forget_bias=0,2"), False)
+    cells = [point.config.make_cell() for point in found]
+    assert [cell.forget_bias for cell in cells] == [1.0, 0.0, 2.0]
+
+
 def test_the_key_is_that_of_the_settings_alone():
     """A fixed one, too: what it names lies on people's disks."""
     config = replaced(BASE, {"cell": "gru", "learning_rate": 0.01})
