@@ -14,7 +14,7 @@ from typing import Any
 import experiments
 from rnnlab import files
 from rnnlab.errors import IncompatibleCheckpoint, InputError
-from rnnlab.options import differences, from_dict
+from rnnlab.options import differences, flat, from_dict
 from rnnlab.training.checkpoints import Checkpoints
 
 CONFIG = "config.json"
@@ -69,6 +69,24 @@ def from_json(data: Any) -> Record:
             f" use the version of this code that wrote it."
         )
     return Record(name, from_dict(experiments.config(name), fields), kept)
+
+
+def arguments(record: Record) -> list[str]:
+    """Returns the flags that describe a run, those with their default left out."""
+    first = next(iter(experiments.EXPERIMENTS))
+    found = [] if record.experiment == first else [f"--experiment={record.experiment}"]
+    defaults = flat(experiments.config(record.experiment)())
+    for name, value in flat(record.config).items():
+        if value == defaults[name]:
+            continue
+        match value:
+            case bool():
+                found.append(f"--{name}" if value else f"--no{name}")
+            case None:
+                found.append(f"--{name}=none")
+            case _:
+                found.append(f"--{name}={value}")
+    return found
 
 
 def write(folder: Path, record: Record) -> None:
