@@ -12,6 +12,7 @@ from pathlib import Path
 from absl import flags
 
 from launch.flags import start
+from rnnlab.errors import InputError
 
 FLAGS = flags.FLAGS
 
@@ -39,6 +40,8 @@ def main(path: str) -> None:
 
     folder = workdir.resolve(path)
     found, unread = runs.find(folder)
+    if not found:
+        raise InputError(next(iter(unread.values())))
     base = settings(FLAGS.base)
     about = subject(folder, found, unread, FLAGS.metric, FLAGS.better, base)
     out = Path(FLAGS.out).expanduser() if FLAGS.out else folder / "report.html"
@@ -52,8 +55,6 @@ def settings(words: Iterable[str]) -> dict[str, str]:
     Raises:
         InputError: one has no value.
     """
-    from rnnlab.errors import InputError
-
     found = {}
     for word in words:
         name, equals, value = word.partition("=")

@@ -1,47 +1,24 @@
 // Charts: lines that can be hidden, and read with the pointer or the arrow keys.
 
-const known = JSON.parse(document.getElementById("data").textContent);
 const CROWD = 40; // lines above which medians stand for the runs at first
-const MARGIN = { left: 62, right: 14, top: 12, bottom: 40 };
-
-function make(tag, attributes = {}, ...inside) {
-  const drawn = ["svg", "line", "path", "circle", "text", "g"].includes(tag);
-  const element = drawn
-    ? document.createElementNS("http://www.w3.org/2000/svg", tag)
-    : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    element.setAttribute(name, value);
-  }
-  element.append(...inside);
-  return element;
-}
-
-function look(group) {
-  return `c${group % 7} d${Math.floor(group / 7) % 4}`;
-}
-
-/** Returns a line with its steps summed and no name but what a reader is told. */
-function unpacked([group, label, middle, gaps, values], alone) {
-  let step = 0;
-  const steps = gaps.map((gap) => (step += gap));
-  const name = known.configurations[group];
-  const kind = alone ? "" : middle ? "middle" : "seed";
-  return { group, kind, name: alone ? name : `${name}, ${label}`, steps, values };
-}
+const [MANY, BEST] = [14, 7]; // configurations above which only the best are shown
 
 class Chart {
   constructor(place) {
-    this.figures = known.charts[place.dataset.chart].figures;
-    this.hidden = new Set();
+    const title = place.dataset.chart;
+    ({ figures: this.figures, across: this.across } = known.charts[title]);
+    const lines = this.figures.flatMap((figure) => figure.lines);
+    this.groups = [...new Set(lines.map(([group]) => group))].sort((a, b) => a - b);
+    this.hidden = new Set(this.groups.length > MANY ? this.groups.slice(BEST) : []);
     this.lines = [];
     this.here = null; // the line and the point that are read
     this.plot = make("svg", { class: "plot", tabindex: 0, role: "application",
-      "aria-roledescription": "chart", "aria-label": `${place.dataset.label}: left and`
+      "aria-roledescription": "chart", "aria-label": `${title}: left and`
       + " right move along a line, up and down to another, Home and End to its ends" });
     this.told = make("output", { "aria-live": "polite" });
     this.log = { x: this.toggle("log x"), y: this.toggle("log y") };
     this.each = this.toggle("each run");
-    this.choice = make("select", { "aria-label": `Figure of ${place.dataset.label}` },
+    this.choice = make("select", { "aria-label": `Figure of ${title}` },
       ...this.figures.map((figure, k) => make("option", { value: k }, figure.name)));
     this.choice.addEventListener("change", () => this.choose());
     const legend = this.legend();
@@ -65,12 +42,11 @@ class Chart {
 
   /** Returns a button for each configuration, which hides it. */
   legend() {
-    const groups = new Set(this.figures.flatMap((f) => f.lines.map((line) => line[0])));
-    const buttons = [...groups].sort((a, b) => a - b).map((group) => {
+    const buttons = this.groups.map((group) => {
       const swatch = make("svg", { class: `swatch ${look(group)}`, width: 24, height: 10,
         "aria-hidden": true }, make("line", { x1: 1, x2: 23, y1: 5, y2: 5 }));
-      const button = make("button", { type: "button", "aria-pressed": true,
-        "data-group": group }, swatch, known.configurations[group]);
+      const button = make("button", { type: "button", "data-group": group,
+        "aria-pressed": !this.hidden.has(group) }, swatch, known.configurations[group]);
       button.addEventListener("click", () => this.show([button], !pressed(button)));
       for (const [event, lit] of [["pointerenter", true], ["focus", true],
         ["pointerleave", false], ["blur", false]]) {
@@ -141,7 +117,7 @@ class Chart {
     }
     this.cursor = make("g");
     this.plot.replaceChildren(
-      ...axes(lines.length ? x : null, lines.length ? y : null, width, height),
+      ...(lines.length ? axes(x, y, width, height, this.across) : []),
       ...lines.toReversed().flatMap(strokes), this.cursor); // the best on top
     if (!lines.includes(this.here?.line)) this.here = null;
     this.read();
@@ -151,9 +127,9 @@ class Chart {
   read() {
     this.cursor.replaceChildren();
     if (!this.here) {
-      this.told.textContent = this.visible.length
-        ? "Point at a line, or move with the arrow keys, to read it."
-        : "All lines are hidden.";
+      const shown = this.groups.filter((group) => !this.hidden.has(group)).length;
+      this.told.textContent = `${shown} of ${this.groups.length} configurations are`
+        + " shown. Point at a line, or move with the arrow keys, to read it.";
       return;
     }
     const { line, point } = this.here;
@@ -163,7 +139,8 @@ class Chart {
       make("line", { class: "cursor", x1: cx, x2: cx, y1: MARGIN.top, y2: bottom }),
       make("circle", { class: `here ${look(line.group)}`, cx, cy, r: 5 }));
     const value = shown(line.values[point]);
-    this.told.textContent = `step ${shown(line.steps[point])}: ${value} — ${line.name}`;
+    this.told.textContent = 
+      `${this.across} ${shown(line.steps[point])}: ${value} — ${line.name}`;
   }
 
   listen() {
@@ -210,73 +187,6 @@ class Chart {
 
 function pressed(button) {
   return button.getAttribute("aria-pressed") === "true";
-}
-
-/** Returns the places of a line's points that are on the screen. */
-function points(line) {
-  return [...line.x.keys()].filter((k) => isFinite(line.x[k]) && isFinite(line.y[k]));
-}
-
-function extremes(arrays, positive = false) {
-  let [low, high] = [Infinity, -Infinity];
-  for (const values of arrays) {
-    for (const value of values) {
-      if (value === null || (positive && value <= 0)) continue;
-      if (value < low) low = value;
-      if (value > high) high = value;
-    }
-  }
-  return low > high ? [1, 10] : [low, high];
-}
-
-/** Returns the point of all lines that is nearest to a place on the screen. */
-function nearest(lines, px, py) {
-  let [best, found] = [Infinity, null];
-  for (const line of lines) {
-    for (let k = 0; k < line.x.length; k++) {
-      const distance = (line.x[k] - px) ** 2 + (line.y[k] - py) ** 2;
-      if (distance < best) [best, found] = [distance, { line, point: k }];
-    }
-  }
-  return found;
-}
-
-/** Returns a line as a path, and its points as dots where they are few. */
-function strokes(line) {
-  let [text, open] = ["", false];
-  for (let k = 0; k < line.x.length; k++) {
-    const there = isFinite(line.x[k]) && isFinite(line.y[k]);
-    if (there) text += `${open ? "L" : "M"}${line.x[k].toFixed(1)} ${line.y[k].toFixed(1)}`;
-    open = there;
-  }
-  const shared = { class: `${line.kind} ${look(line.group)}`, "data-group": line.group };
-  const path = make("path", { ...shared, d: text });
-  if (line.x.length > 30) return [path];
-  const dots = points(line).map((k) =>
-    make("circle", { ...shared, cx: line.x[k], cy: line.y[k], r: 2.5 }));
-  return [path, ...dots];
-}
-
-function axes(x, y, width, height) {
-  const { left, right, top, bottom } = MARGIN;
-  const drawn = [];
-  for (const tick of x?.ticks ?? []) {
-    const at = x.at(tick);
-    const room = at + 30 < width;
-    drawn.push(
-      make("line", { class: "grid", x1: at, x2: at, y1: top, y2: height - bottom }),
-      make("text", { x: room ? at : width, y: height - bottom + 17,
-        "text-anchor": room ? "middle" : "end" }, shown(tick)));
-  }
-  for (const tick of y?.ticks ?? []) {
-    const at = y.at(tick);
-    drawn.push(
-      make("line", { class: "grid", x1: left, x2: width - right, y1: at, y2: at }),
-      make("text", { x: left - 8, y: at + 4, "text-anchor": "end" }, brief(tick)));
-  }
-  drawn.push(make("text", { x: (left + width - right) / 2, y: height - 4,
-    "text-anchor": "middle" }, "step"));
-  return drawn;
 }
 
 for (const place of document.querySelectorAll("[data-chart]")) {

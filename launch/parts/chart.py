@@ -19,10 +19,10 @@ def swatch(place: int) -> str:
     )
 
 
-def chart(name: str, label: str) -> str:
-    """Returns the place of a chart: `name` is its key in the page's data."""
+def chart(title: str) -> str:
+    """Returns the place of a chart: its title is its key in the page's data."""
     return (
-        f'<div class="chart" data-chart="{plain(name)}" data-label="{plain(label)}">'
+        f'<div class="chart" data-chart="{plain(title)}">'
         "<noscript><p>The curves need the script of this page; the tables do not.</p>"
         "</noscript></div>"
     )

@@ -108,20 +108,29 @@ def thin(
     return steps[places], values[places]
 
 
-def chart(lines: Mapping[str, Sequence[Line]], most: int) -> dict[str, Any]:
+def chart(
+    lines: Mapping[str, Sequence[Line]], most: int, across: str
+) -> dict[str, Any]:
     """Returns figures as the script takes them, about `most` points a line at most.
 
-    Steps are written as differences, and values with five digits.
+    Steps are written as differences, and values with five digits; `across` says what
+    they are.
     """
     return {
+        "across": across,
         "figures": [
             {
                 "name": TITLES.get(name, name),
                 "lines": [_short(line, most) for line in found],
             }
             for name, found in lines.items()
-        ]
+        ],
     }
+
+
+def seed(run: Run) -> str:
+    """Returns what tells a run from others of its configuration."""
+    return f"seed {run.settings.get(SEED)}"
 
 
 def budget(lines: Mapping[str, Sequence[Line]]) -> int:
@@ -141,10 +150,7 @@ def _lines(
     place: int, have: Sequence[tuple[Run, tuple[np.ndarray, np.ndarray]]]
 ) -> list[Line]:
     """Returns the lines of one configuration: each run's, then their median."""
-    found = [
-        Line(place, f"seed {run.settings.get(SEED)}", False, *pair)
-        for run, pair in have
-    ]
+    found = [Line(place, seed(run), False, *pair) for run, pair in have]
     if len(have) < 2:
         return found
     common = have[0][1][0]

@@ -21,7 +21,7 @@ def configurations(subject: Subject) -> str:
     )
     others = [name for name in figures(subject.runs) if name != subject.metric]
     columns = [
-        Column("#", True, "ascending"),
+        Column("#", order="ascending"),
         Column(subject.metric, True),
         *([Column("±", True), Column("p", True)] if compared else []),
         Column("runs", True),
@@ -31,7 +31,7 @@ def configurations(subject: Subject) -> str:
     ]
     rows = [
         [
-            Cell(f"{swatch(place)} {place + 1}", place + 1.0),
+            _sampled(place, str(place + 1)),
             *_reached(subject, place, group, compared),
             *map(_setting, group.settings.values()),
             *(_mean(group, name) for name in [*others, "parameters"]),

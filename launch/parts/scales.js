@@ -7,7 +7,7 @@ function scale(low, high, log, from, to) {
   if (!(b > a)) [a, b] = [a - 0.5, b + 0.5];
   const at = (value) =>
     log && !(value > 0) ? NaN : from + ((bend(value) - a) / (b - a)) * (to - from);
-  const room = Math.max(2, Math.round(Math.abs(to - from) / (to > from ? 90 : 45)));
+  const room = Math.max(2, Math.round(Math.abs(to - from) / (to > from ? 70 : 45)));
   return { at, ticks: log ? powers(a, b, room) : even(a, b, room) };
 }
 

@@ -1,14 +1,20 @@
 """What the runs were asked: settings that differ, and those that all share."""
 
 import collections
+import json
+import os
+from collections.abc import Iterator
 
 import experiments
 from launch import groups
 from launch.parts.subject import Subject
 from launch.parts.table import Cell, Column, table, words
 from launch.parts.text import counted, plain
+from rnnlab import files
 from rnnlab.options import flat
 
+SWEEP = "sweep.json"
+LONGEST = 20_000  # letters of that file
 MOST = 12  # values of a setting that are listed
 
 
@@ -41,6 +47,25 @@ def shared(subject: Subject) -> str:
         f"<details><summary>{counted(len(common), 'setting')} that all share,"
         f" {len(changed)} not at the default</summary><dl>{rows}</dl></details>"
     )
+
+
+def asked(subject: Subject) -> Iterator[str]:
+    """Yields what a sweep was asked for, folded, where the folder is a sweep's.
+
+    Raises:
+        InputError: its record cannot be read.
+    """
+    file = subject.folder / SWEEP
+    if os.path.lexists(file):
+        whole = json.dumps(files.read_json(file), indent=2)
+        text = plain(whole[:LONGEST]) + " ..." * (len(whole) > LONGEST)
+        yield f"<details><summary>The sweep</summary><pre>{text}</pre></details>"
+
+
+def differ(subject: Subject) -> str:
+    """Returns in words which settings differ, empty where none do."""
+    names = groups.varied(subject.runs)
+    return f"They differ in {', '.join(names)}." if names else ""
 
 
 def values(subject: Subject, name: str) -> str:

@@ -1,6 +1,7 @@
 """The whole page: its parts, in the order in which they are asked for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from experiments import pages
 from launch.parts import (
@@ -9,6 +10,7 @@ from launch.parts import (
     curves,
     environment,
     importance,
+    lags,
     outcomes,
     parallel,
     samples,
@@ -16,9 +18,10 @@ from launch.parts import (
 )
 from launch.parts.subject import Subject
 from launch.parts.text import counted, data, plain
+from rnnlab.errors import shown
 
 STYLES = "report.css", "chart.css"
-SCRIPTS = "sort.js", "scales.js", "chart.js"
+SCRIPTS = "sort.js", "scales.js", "lines.js", "chart.js"
 FOLDED = 40  # runs above which their table is folded
 DIRECTION = {"min": "smaller", "max": "greater"}
 
@@ -30,14 +33,7 @@ def page(subject: Subject, texts: int) -> str:
         subject: the runs, and what counts.
         texts: that the best language model writes.
     """
-    lines, unread = curves.collect(subject)
-    most = curves.budget(lines)
-    trained = {name: lines[name] for name in curves.TITLES if name in lines}
-    probed = {name: found for name, found in lines.items() if name not in trained}
-    charts = {
-        "curves": curves.chart(trained, most),
-        "probes": curves.chart(probed, most),
-    }
+    charts, unread = _drawn(subject)
     names = [subject.name(group) for group in subject.groups]
     known = {"configurations": names, "charts": charts}
     body = [
@@ -52,12 +48,12 @@ def page(subject: Subject, texts: int) -> str:
         "<h2>Environment</h2>",
         environment.environment(subject.runs),
         *_unread(
-            {subject.place(folder): why for folder, why in subject.unread.items()}
+            {subject.place(place): why for place, why in subject.unread.items()}
             | unread
         ),
         f'<script type="application/json" id="data">{data(known)}</script>',
     ]
-    title = subject.folder.name or "Runs"
+    title = shown(subject.folder.name) or "Runs"
     styles = [pages.asset("launch.parts", name) for name in STYLES]
     script = "\n".join(pages.asset("launch.parts", name) for name in SCRIPTS)
     return pages.document(title, body, styles, script)
@@ -67,7 +63,8 @@ def _head(subject: Subject) -> Iterator[str]:
     count = counted(len(subject.groups), "configuration")
     yield (
         f'<p class="claim">{plain(outcomes.states(subject.runs))} of {count}, judged by'
-        f" {plain(subject.metric)}: {DIRECTION[subject.better]} is better.</p>"
+        f" {plain(subject.metric)}: {DIRECTION[subject.better]} is better."
+        f" {plain(settings.differ(subject))}</p>"
     )
     yield '<section class="verdict" aria-labelledby="best"><h2 id="best">Best</h2>'
     yield f"<p>{plain(outcomes.best(subject))}</p></section>"
@@ -77,11 +74,11 @@ def _outcomes(subject: Subject) -> Iterator[str]:
     yield "<h2>Configurations</h2>"
     yield outcomes.configurations(subject)
     if len(subject.groups) > 1:
+        base = [group is subject.base for group in subject.groups].index(True) + 1
         yield (
             '<p class="note">± is the standard deviation over runs of one'
-            " configuration; p that of Welch's test against"
-            f" {plain(subject.name(subject.base))}, not corrected for the number of"
-            " tests. Press a column's name to sort by it.</p>"
+            f" configuration; p that of Welch's test against number {base}, not"
+            " corrected for the number of tests.</p>"
         )
     opened = "" if len(subject.runs) > FOLDED else " open"
     yield f"<h2>Runs</h2><details{opened}><summary>"
@@ -89,12 +86,26 @@ def _outcomes(subject: Subject) -> Iterator[str]:
     yield f"{outcomes.each(subject)}</details>"
 
 
-def _charts(charts: Mapping[str, Mapping]) -> Iterator[str]:
-    titles = {"curves": "Learning curves", "probes": "Gradient probes"}
-    for name, title in titles.items():
-        if charts[name]["figures"]:
-            yield f"<h2>{title}</h2>"
-            yield chart.chart(name, title)
+def _drawn(subject: Subject) -> tuple[dict[str, Any], dict[str, str]]:
+    """Returns what the charts draw, by title, and why some runs are not in them."""
+    lines, unread = curves.collect(subject)
+    faded, unprobed = lags.collect(subject)
+    most = curves.budget(lines)
+    trained = {name: lines[name] for name in curves.TITLES if name in lines}
+    probed = {name: found for name, found in lines.items() if name not in trained}
+    charts = {
+        "Learning curves": curves.chart(trained, most, "step"),
+        "Gradient probes": curves.chart(probed, most, "step"),
+        "Norm of the gradient by lag": curves.chart(faded, most, "lag"),
+    }
+    kept = {title: drawn for title, drawn in charts.items() if drawn["figures"]}
+    return kept, unread | unprobed
+
+
+def _charts(titles: Iterable[str]) -> Iterator[str]:
+    for title in titles:
+        yield f"<h2>{plain(title)}</h2>"
+        yield chart.chart(title)
 
 
 def _sweep(subject: Subject) -> Iterator[str]:
@@ -115,14 +126,15 @@ def _sweep(subject: Subject) -> Iterator[str]:
         subject.groups, [one.name for one in found], subject.metric
     )
     yield f"<figure>{pages.scroll('wide', 'Parallel coordinates', picture)}"
-    yield "<figcaption>A line for each configuration, the best ones dark.</figcaption>"
-    yield "</figure>"
+    told = "A line for each configuration, the best ones strong."
+    yield f"<figcaption>{told}</figcaption></figure>"
 
 
 def _settings(subject: Subject) -> Iterator[str]:
     yield "<h2>Settings</h2>"
     yield settings.differing(subject)
     yield settings.shared(subject)
+    yield from settings.asked(subject)
 
 
 def _unread(unread: Mapping[str, str]) -> Iterator[str]:

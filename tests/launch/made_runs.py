@@ -9,6 +9,11 @@ import numpy as np
 from experiments.language_modeling.config import Config
 from launch import records
 
+LOSSES = {"gru": [1.5, 1.7, 1.6], "lstm": [1.9, 2.1, 2.3]}
+HOSTILE = (
+    "</script><script>window.fired=1</script><img src=x onerror=window.fired=2>"
+    "\"'><svg onload=window.fired=3> & \u202e`$(touch x)`"
+)
 TRAINING = {field.name for field in dataclasses.fields(Config().training)}
 
 
@@ -84,3 +89,21 @@ def sweep(folder, configurations, seeds, count):
                 rows(loss, count, seed),
                 result(loss),
             )
+
+
+def two_cells(folder, hostile=""):
+    """Writes runs of two configurations, and some that did not come to their end."""
+    for cell, losses in LOSSES.items():
+        for seed, loss in enumerate(losses):
+            settings = config(cell=cell, seed=seed, data=hostile)
+            more = {"commit": hostile, "device": [hostile]} if hostile else {}
+            reached = result(loss, **more)
+            lines = rows(loss, 40, seed)
+            write(folder / f"{cell}{seed}", settings, lines, reached)
+    settings = config(cell="gru", seed=3, data=hostile)
+    lines = [{"step": 10, "loss": 4.5}, {"step": 20, "loss": None}]
+    lines += [{"step": 20, hostile or "odd": 1.0}]
+    end = {"event": "diverged", "message": hostile or "The loss is not finite."}
+    write(folder / "lost", settings, lines, None, [end])
+    settings = config(cell="rhn", data=hostile)
+    write(folder / "cut", settings, [], None, [{"event": "started"}])
