@@ -149,18 +149,23 @@ def _arrays(steps: Sequence[float], values: Sequence[float]):
 def _lines(
     place: int, have: Sequence[tuple[Run, tuple[np.ndarray, np.ndarray]]]
 ) -> list[Line]:
-    """Returns the lines of one configuration: each run's, then their median."""
+    """Returns the lines of one configuration: each run's, then their median.
+
+    That stands where half of the runs, and two at least, have a number.
+    """
     found = [Line(place, seed(run), False, *pair) for run, pair in have]
     if len(have) < 2:
         return found
-    common = have[0][1][0]
-    for _, (steps, _) in have[1:]:
-        common = np.intersect1d(common, steps)
-    if not len(common):
+    steps = np.unique(np.concatenate([pair[0] for _, pair in have]))
+    every = np.full((len(have), len(steps)), np.nan)
+    for row, (_, (own, values)) in zip(every, have, strict=True):
+        row[np.searchsorted(steps, own)] = values
+    enough = np.isfinite(every).sum(0) >= max(2, len(have) / 2)
+    if not enough.any():
         return found
-    values = [pair[1][np.searchsorted(pair[0], common)] for _, pair in have]
-    middle = np.median(np.stack(values), axis=0)
-    return [*found, Line(place, f"median of {len(have)}", True, common, middle)]
+    middle = np.nanmedian(every[:, enough], axis=0)
+    label = f"median of {len(have)}"
+    return [*found, Line(place, label, True, steps[enough], middle)]
 
 
 def _short(line: Line, most: int) -> list[Any]:

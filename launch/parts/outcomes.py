@@ -13,6 +13,8 @@ from launch.parts.table import Cell, Column, table, words
 from launch.parts.text import DASH, counted, duration, number, plain, probability
 from launch.runs import Run
 
+STATES = "finished", "running", "stopped", "diverged", "failed"
+
 
 def configurations(subject: Subject) -> str:
     """Returns the table of configurations, the best first."""
@@ -129,7 +131,7 @@ def _state(run: Run) -> Cell:
 def states(runs: Sequence[Run]) -> str:
     """Returns how many runs there are, and where they stand, as text."""
     every = [run.state for run in runs]
-    parts = [f"{every.count(state)} {state}" for state in dict.fromkeys(every)]
+    parts = [f"{every.count(state)} {state}" for state in STATES if state in every]
     return f"{counted(len(runs), 'run')} ({', '.join(parts)})"
 
 

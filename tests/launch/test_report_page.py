@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -211,9 +210,10 @@ def test_the_median_is_that_of_the_seeds(folder):
     lines, unread = curves.collect(about(folder))
     of_gru = [line for line in lines["loss"] if line.group == 0]
     assert unread == {} and [line.middle for line in of_gru] == [False] * 4 + [True]
-    single = [line.values[0] for line in of_gru[:4]]  # the run that was lost has one
-    assert of_gru[4].steps.tolist() == [10, 20]
-    assert of_gru[4].values[0] == np.median(single) and np.isnan(of_gru[4].values[1])
+    *seeds, lost, middle = (line.values for line in of_gru)
+    assert lost[0] == 4.5 and np.isnan(lost[1])  # it has two rows
+    assert middle[0] == np.median([4.5, *(values[0] for values in seeds)])
+    np.testing.assert_array_equal(middle[1:], np.median(seeds, axis=0)[1:])
 
 
 def test_lines_of_200_runs_are_below_3_megabytes():
