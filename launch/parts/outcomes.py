@@ -47,9 +47,11 @@ def configurations(subject: Subject) -> str:
 
 def each(subject: Subject) -> str:
     """Returns the table of all runs: where each stands, and what it reached."""
-    numbers = subject.metric, "seed", "best step", "steps", "tokens/s", "time"
+    numbers = "best step", "steps", "tokens/s", "time"
     columns = [
         Column("run"),
+        Column(subject.metric, True),
+        Column("seed", True),
         Column("state"),
         *(Column(name, True) for name in numbers),
         Column("configuration"),
@@ -57,9 +59,9 @@ def each(subject: Subject) -> str:
     rows = [
         [
             _sampled(place, subject.place(run.folder)),
-            _state(run),
             _figure(run.figure(subject.metric)),
             _figure(run.settings.get(SEED)),
+            _state(run),
             *(_figure(run.figure(k)) for k in ("best_step", "steps")),
             _figure(run.figure("tokens_per_second")),
             _time(run.figure("seconds")),
