@@ -72,9 +72,10 @@ def from_json(data: Any) -> Record:
 
 
 def arguments(record: Record) -> list[str]:
-    """Returns the flags of `launch.run` that give this record, defaults left out."""
-    defaults = flat(type(record.config)())
-    found = [f"--experiment={record.experiment}"]
+    """Returns the flags that describe a run, those with their default left out."""
+    first = next(iter(experiments.EXPERIMENTS))
+    found = [] if record.experiment == first else [f"--experiment={record.experiment}"]
+    defaults = flat(experiments.config(record.experiment)())
     for name, value in flat(record.config).items():
         if value == defaults[name]:
             continue

@@ -13,6 +13,7 @@ from rnnlab.options import flat
 from rnnlab.training import events
 
 DEEPEST = 4  # folders below the one that is named
+HUGE = 1e300  # beyond it, infinity and NaN included, is no figure
 
 
 class Run(NamedTuple):
@@ -42,8 +43,9 @@ class Run(NamedTuple):
         found: Any = self.result
         for name in metric.split("."):
             found = found.get(name) if isinstance(found, Mapping) else None
-        number = isinstance(found, (int, float)) and not isinstance(found, bool)
-        return float(found) if number else None
+        if isinstance(found, bool) or not isinstance(found, (int, float)):
+            return None
+        return float(found) if abs(found) < HUGE else None
 
 
 def find(folder: Path) -> tuple[list[Run], dict[Path, str]]:
