@@ -53,6 +53,12 @@ class StorageError(RunError):
     exit_code = 7
 
 
+class PeerLost(RunError):
+    """Another process of the same job has ended, or does not answer."""
+
+    exit_code = 9
+
+
 class Preempted(RunError):
     """Stopped by a signal, after a checkpoint was saved."""
 
