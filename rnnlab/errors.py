@@ -59,6 +59,12 @@ class SweepIncomplete(RunError):
     exit_code = 8
 
 
+class PeerLost(RunError):
+    """Another process of the same job has ended, or does not answer."""
+
+    exit_code = 9
+
+
 class Preempted(RunError):
     """Stopped by a signal, after a checkpoint was saved."""
 

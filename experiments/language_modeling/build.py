@@ -16,15 +16,22 @@ from rnnlab.data import sources, text, tokenizers
 from rnnlab.data.streams import EvalStream, TrainStream
 from rnnlab.errors import InputError
 from rnnlab.nn import LanguageModel
+from rnnlab.training.mesh import ONE, Layout
 
 
-def build(config: Config) -> Experiment:
+def build(config: Config, layout: Layout = ONE) -> Experiment:
     """Reads the text and returns the experiment.
 
+    Args:
+        config: its settings.
+        layout: where its batches are to lie.
+
     Raises:
-        InputError: the engine does not run here; the text cannot be read, or is too
-            short for the batch or the shares, or all one token.
+        InputError: the engine does not run here; the batch cannot be spread; the text
+            cannot be read, or is too short for the batch or the shares, or all one
+            token.
     """
+    _check_spread(config, layout)
     if config.engine not in ("auto", *engines.here()):
         raise InputError(
             f"--engine={config.engine} does not run on the backend that JAX has here,"
@@ -45,13 +52,14 @@ def build(config: Config) -> Experiment:
         "tokenizer": corpus.tokenizer.to_json(),
     }
     size = corpus.tokenizer.size
+    share, rows = layout.share(config.batch_size), config.eval_batch_size
     streams = {
-        split: TrainStream(ids, config.batch_size, config.length, size)
+        split: TrainStream(ids, config.batch_size, config.length, size, share)
         if split == "train"
-        else EvalStream(ids, config.eval_batch_size, config.length, size)
+        else EvalStream(ids, rows, config.length, size, layout.share(rows))
         for split, ids in corpus.splits.items()
     }
-    task = _task(config, size, streams)
+    task = _task(config, size, streams, layout)
     return Experiment(
         task=task,
         training=config.training,
@@ -68,7 +76,7 @@ def rebuild(config: Config, record: Mapping[str, Any]) -> LanguageTask:
     Its engine is what suits the cell: the run's may need another machine.
     """
     size = tokenizers.from_json(record.get("tokenizer")).size
-    return _task(dataclasses.replace(config, engine="auto"), size, {})
+    return _task(dataclasses.replace(config, engine="auto"), size, {}, ONE)
 
 
 def describe(tokens: str, loss: float) -> Mapping[str, float]:
@@ -99,7 +107,23 @@ def _check(config: Config, corpus: text.Corpus) -> None:
         )
 
 
-def _task(config: Config, vocab_size: int, streams: Mapping[str, Any]) -> LanguageTask:
+def _check_spread(config: Config, layout: Layout) -> None:
+    """Raises InputError unless each device has as many rows of a training batch."""
+    size = config.batch_size
+    more = layout.padded(size)
+    if more != size:
+        least = layout.padded(1)
+        fewer = more - least
+        ways = [f"--batch_size={fits}" for fits in (fewer, more) if fits]
+        raise InputError(
+            f"--batch_size must be a multiple of the {least} devices, which share its"
+            f" rows, got {size}; take {' or '.join(ways)}."
+        )
+
+
+def _task(
+    config: Config, vocab_size: int, streams: Mapping[str, Any], layout: Layout
+) -> LanguageTask:
     cell = config.make_cell()
     engine = (
         engines.auto(cell)
@@ -113,10 +137,11 @@ def _task(config: Config, vocab_size: int, streams: Mapping[str, Any]) -> Langua
         engine=engine,
         dropout=config.dropout,
         tied=config.tied,
+        rows_first=layout.padded(1) > 1,  # there are several devices
     )
     rows = {
         "train": config.batch_size,
-        "valid": config.eval_batch_size,
-        "test": config.eval_batch_size,
+        "valid": layout.padded(config.eval_batch_size),
+        "test": layout.padded(config.eval_batch_size),
     }
     return LanguageTask(model, streams, rows, config.init_scale)

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec as P
 
 from experiments.language_modeling import probe
 from rnnlab import initializers
@@ -31,6 +32,9 @@ class LanguageTask:
     rows: Mapping[str, int]
     init_scale: float | None = None
 
+    specs = Batch(P(None, "data"), P(None, "data"), P(None, "data"), P())
+    wide = ("embedding", "decoder")
+
     @property
     def splits(self) -> Collection[str]:
         """The splits of the corpus."""
@@ -52,7 +56,7 @@ class LanguageTask:
         return initializers.uniform(uniform_key, params, self.init_scale)
 
     def memory(self, split: str) -> Any:
-        """Returns the carries of all layers before the first batch, [B, H] each."""
+        """Returns the carries of all layers before the first batch, [B, ...] each."""
         return self.model.initial((self.rows[split],))
 
     def batches(self, split: str, start: int = 0) -> Iterator[Batch]:

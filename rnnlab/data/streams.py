@@ -33,7 +33,14 @@ class Batch(NamedTuple):
 class _Stream(abc.ABC):
     """What both streams share: the checks, the length and one pass as iteration."""
 
-    def __init__(self, ids: np.ndarray, batch: int, length: int, vocab_size: int):
+    def __init__(
+        self,
+        ids: np.ndarray,
+        batch: int,
+        length: int,
+        vocab_size: int,
+        rows: slice | None = None,
+    ):
         if batch < 1 or length < 1:
             raise InputError(
                 f"A batch and a length of at least 1 were wanted, and {batch} and "
@@ -49,6 +56,7 @@ class _Stream(abc.ABC):
         self._type = ids.dtype
         self._ids = np.asarray(ids).view(ids.dtype.str.replace("i", "u"))
         self._batch, self._length, self._vocab_size = batch, length, vocab_size
+        self._share = slice(0, batch) if rows is None else rows
 
     @property
     @abc.abstractmethod
@@ -89,13 +97,21 @@ class TrainStream(_Stream):
         batch: B, the number of rows.
         length: T, the number of steps in a window.
         vocab_size: Ids must be below it; checked window by window.
+        rows: Those of the B that are read and handed out; all by default.
 
     Raises:
         InputError: There are fewer than B * T + 1 ids.
     """
 
-    def __init__(self, ids: np.ndarray, batch: int, length: int, vocab_size: int):
-        super().__init__(ids, batch, length, vocab_size)
+    def __init__(
+        self,
+        ids: np.ndarray,
+        batch: int,
+        length: int,
+        vocab_size: int,
+        rows: slice | None = None,
+    ):
+        super().__init__(ids, batch, length, vocab_size, rows)
         targets = max(0, len(ids) - 1)
         row = targets // batch
         if row < length:
@@ -110,9 +126,10 @@ class TrainStream(_Stream):
         # Rows overlap by one id, the last target of one being the first input of the
         # next: a view that no reshape could give.
         windows = np.lib.stride_tricks.sliding_window_view(self._ids, row + 1)
-        self._rows = windows[: batch * row : row].T  # [(N - 1) // B + 1, B]
+        shared = windows[: batch * row : row][self._share]
+        self._rows = shared.T  # [(N - 1) // B + 1, B], of B those of the share
         self._windows = row // length
-        self._mask = np.ones((length, batch), bool)
+        self._mask = np.ones((length, self._rows.shape[1]), bool)
         self._mask.flags.writeable = False
 
     @property
@@ -145,20 +162,30 @@ class EvalStream(_Stream):
         batch: B, the number of rows.
         length: T, the number of steps in a window.
         vocab_size: Ids must be below it; checked window by window.
+        rows: Those that are read and handed out; all B by default. Beyond B they are
+            padded, so that as many can be on each of several devices.
 
     Raises:
         InputError: There are fewer than two ids.
     """
 
-    def __init__(self, ids: np.ndarray, batch: int, length: int, vocab_size: int):
-        super().__init__(ids, batch, length, vocab_size)
+    def __init__(
+        self,
+        ids: np.ndarray,
+        batch: int,
+        length: int,
+        vocab_size: int,
+        rows: slice | None = None,
+    ):
+        super().__init__(ids, batch, length, vocab_size, rows)
         if len(ids) < 2:
             raise InputError(
                 f"A split of at least 2 tokens was wanted to evaluate on, and it has "
                 f"{len(ids)}; take a longer --data, or other --fractions."
             )
         self._row = max(length, -(-self.tokens // batch))
-        self._starts = np.arange(batch) * self._row  # [B]
+        share = np.arange(self._share.start, self._share.stop)
+        self._starts = share * self._row  # [B]
         self._steps = np.arange(length + 1)[:, None]  # [T + 1, 1]
 
     @property

@@ -23,6 +23,8 @@ class LanguageModel(nn.Module):
         dropout: at the input of each layer and before the output layer.
         tied: whether the output layer uses the embedding's weights; E must then be
             the features of the last layer.
+        rows_first: whether the loss is taken with rows before steps. Its sums have
+            another order then, and rows that lie on different devices stay there.
 
     References:
         Mikolov et al., Recurrent neural network based language model, 2010,
@@ -37,6 +39,7 @@ class LanguageModel(nn.Module):
     engine: Engine = Scan()
     dropout: float = 0.0
     tied: bool = False
+    rows_first: bool = False
 
     def setup(self):
         """Declares the parameters that need no input to know their shape."""
@@ -63,7 +66,11 @@ class LanguageModel(nn.Module):
     ) -> tuple[Any, jax.Array]:
         """Returns the carries and the nats each target costs: [T, B] -> [T, B]."""
         carries, h = self.stack(carries, self.encoder[tokens], train)
-        return carries, cross_entropy(h, self._decoder(h), self.bias, targets)
+        decoder = self._decoder(h)
+        if not self.rows_first:
+            return carries, cross_entropy(h, decoder, self.bias, targets)
+        h, targets = h.swapaxes(0, 1), targets.swapaxes(0, 1)
+        return carries, cross_entropy(h, decoder, self.bias, targets).swapaxes(0, 1)
 
     @nn.compact
     def _decoder(self, h: jax.Array) -> jax.Array:

@@ -1,5 +1,7 @@
 """The saved states of one run: `directory/<step>/`, complete or not there at all.
 
+Of several processes all write their parts of the arrays, and the first does the rest.
+
 A step's folder holds
 
     state/          the leaves, saved by orbax under their key paths
@@ -27,20 +29,30 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
+import jax
 from orbax.checkpoint import v1 as ocp
 
 from rnnlab import files
 from rnnlab.errors import InputError, NoUsableCheckpoint, StorageError
-from rnnlab.training import leaves, sealed, workdir
+from rnnlab.training import leaves, sealed, team, workdir
 from rnnlab.training.stored import LONGEST, METADATA, STATE, Stored, unusable
 
 QUARANTINE = "quarantine"
 QUARANTINED = 3  # damaged steps kept for whoever wants to know why
 
-# Folders are made before `save_async` returns: when one made in the background fails
-# (a full disk), orbax's threads wait 5 minutes for it before they say so.
-_CONTEXT = ocp.Context()
-_CONTEXT.asynchronous.create_directories_asynchronously = False
+
+def _context() -> ocp.Context:
+    """Returns how orbax saves."""
+    context = ocp.Context()
+    # Folders are made before `save_async` returns: when one made in the background
+    # fails (a full disk), orbax's threads wait 5 minutes for it before they say so.
+    context.asynchronous.create_directories_asynchronously = False
+    if jax.process_count() > 1:
+        # Named, they wait for each other by messages. Otherwise by a sum over all
+        # devices, from a thread: it would come among those of the training steps.
+        everyone = set(range(jax.process_count()))
+        context.multiprocessing.active_processes = everyone
+    return context
 
 
 class Checkpoints:
@@ -127,8 +139,6 @@ class Checkpoints:
           StorageError: The save before this one failed, or this one at its start.
         """
         self.wait()
-        if step in self.steps:
-            return
         named = leaves.named(state)
         if not named:
             raise InputError("A checkpoint holds 1 leaf or more, got an empty state.")
@@ -140,10 +150,10 @@ class Checkpoints:
                 f" {len(text)}; a smaller --vocab_size makes them shorter."
             )
         size = sum(leaves.size(leaf) for leaf in named.values()) + len(text)
-        self.tidy()
         with self._writing(step, size) as partial:
-            partial.mkdir(parents=True)
-            with _CONTEXT:
+            if not team.lead(lambda: self._begin(step, partial)):
+                return
+            with _context():
                 response = ocp.save_async(str(partial / STATE), named)
         self._pending = self._worker.submit(
             self._commit, step, response, text, size, frozenset(spare)
@@ -290,6 +300,15 @@ class Checkpoints:
                 f" it a folder that can be read."
             ) from error
 
+    def _begin(self, step: int, partial: Path) -> bool:
+        """Makes the folder of a step that is not there yet, or returns False."""
+        if step in self.steps:
+            return False
+        self.tidy()
+        with self._writing(step, 0):
+            partial.mkdir(parents=True)
+        return True
+
     def _delete(self, step: int) -> None:
         """Renames first: a kill leaves the whole step, or none."""
         rubbish = self.directory / f"{step}.tmp"
@@ -313,8 +332,9 @@ class Checkpoints:
             raise files.storage_error(place, cause, size) from error
 
     def _give_back(self, partial: Path) -> None:
-        self._failed = True
-        files.remove(partial)
+        if team.leads():
+            self._failed = True
+            files.remove(partial)
 
     def _commit(
         self, step: int, response: Any, text: str, size: int, spare: frozenset[int]
@@ -322,6 +342,8 @@ class Checkpoints:
         """Runs in the worker: waits for orbax, seals the folder, drops old steps."""
         with self._writing(step, size) as partial:
             response.result()
+            if not team.leads():
+                return
             files.write_atomic(partial / METADATA, text)
             sealed.seal(partial)
             place = self.directory / str(step)

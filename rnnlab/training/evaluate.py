@@ -6,13 +6,14 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from rnnlab.training.mesh import ONE, Layout
 from rnnlab.training.task import Params, Task
 
 # Of parameters, split, and perhaps whether to stop, which is asked at each batch.
 Evaluate = Callable[..., float | None]
 
 
-def evaluator(task: Task) -> Evaluate:
+def evaluator(task: Task, layout: Layout = ONE) -> Evaluate:
     """Returns a function: the mean loss in nats a target, None if it was to stop.
 
     Each target counts once, whatever the size of the last batch. The sum is taken on
@@ -22,18 +23,21 @@ def evaluator(task: Task) -> Evaluate:
     @functools.partial(jax.jit, donate_argnums=1)
     def step(params, memory, batch):
         key = jax.random.key(0)  # no randomness is drawn when train is False
-        loss, outcome = task.loss(params, memory, batch, key, False)
-        return outcome.memory, (loss, outcome.weight)
+        loss, outcome = task.loss(layout.whole(params), memory, batch, key, False)
+        return layout.rows(outcome.memory), (loss, outcome.weight)
 
     def evaluate(
         params: Params, split: str, stop: Callable[[], bool] = lambda: False
     ) -> float | None:
-        memory = jax.tree.map(jnp.copy, task.memory(split))  # donated: no buffer twice
+        def first():  # donated: no buffer twice
+            return jax.tree.map(jnp.copy, task.memory(split))
+
+        memory = layout.memory(first)
         done = []
         for batch in task.batches(split):
             if stop():
                 return None
-            memory, result = step(params, memory, batch)
+            memory, result = step(params, memory, layout.batch(task, batch))
             done.append(result)
             if len(done) > 1:
                 jax.block_until_ready(done[-2])

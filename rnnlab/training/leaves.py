@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import multihost_utils
 
 from rnnlab.errors import IncompatibleCheckpoint, InputError
 
@@ -90,7 +91,10 @@ def compare(folder: Path, stored: dict[str, str], wanted: dict[str, str]) -> Non
 
 
 def digest(tree: Any) -> str:
-    """Returns the SHA-256 over names, kinds and bits of all leaves, in hexadecimal."""
+    """Returns the SHA-256 over names, kinds and bits of all leaves, in hexadecimal.
+
+    Where leaves lie on several processes' devices, all of them must come here.
+    """
     found = hashlib.sha256()
     for name, leaf in named(tree).items():
         found.update(json.dumps([name, kind(leaf)]).encode())
@@ -99,5 +103,14 @@ def digest(tree: Any) -> str:
             continue
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             leaf = jax.random.key_data(leaf)
-        found.update(np.ascontiguousarray(jax.device_get(leaf)).tobytes())
+        found.update(np.ascontiguousarray(_fetched(leaf)).tobytes())
     return found.hexdigest()
+
+
+def _fetched(leaf: Any) -> np.ndarray:
+    """Returns all of a leaf, also of what lies with other processes."""
+    if isinstance(leaf, jax.Array) and not (
+        leaf.is_fully_addressable or leaf.is_fully_replicated
+    ):
+        return multihost_utils.process_allgather(leaf, tiled=True)
+    return jax.device_get(leaf)

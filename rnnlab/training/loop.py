@@ -15,14 +15,17 @@ from typing import Any, NoReturn
 import jax
 
 from rnnlab.errors import Diverged, Preempted
-from rnnlab.training import numerics
+from rnnlab.training import numerics, team
 from rnnlab.training.checkpoints import Checkpoints
 from rnnlab.training.evaluate import Evaluate, evaluator
 from rnnlab.training.events import Events
 from rnnlab.training.history import History
 from rnnlab.training.leaves import digest
+from rnnlab.training.mesh import ONE, Layout
 from rnnlab.training.probing import keep, prober
 from rnnlab.training.progress import Progress
+from rnnlab.training.quiet import Quiet
+from rnnlab.training.requests import Requests
 from rnnlab.training.resume import resume
 from rnnlab.training.settings import Training
 from rnnlab.training.signals import StopSignals
@@ -41,6 +44,7 @@ def fit(
     describe: Describe,
     targets: int,
     begun: Callable[[], None] = lambda: None,
+    layout: Layout = ONE,
 ) -> tuple[State, History]:
     """Trains from the newest whole checkpoint in `workdir`, or the start, to the end.
 
@@ -53,6 +57,7 @@ def fit(
         describe: turns a loss in nats into the figures people quote.
         targets: targets in a batch, for the rate that is shown.
         begun: called once there is a state, before the first step.
+        layout: where arrays lie. Of several processes, the first writes.
 
     Returns:
         The last state, and the history with the best validation in it.
@@ -66,7 +71,7 @@ def fit(
         StorageError: something could not be written; older checkpoints are good.
     """
     total = settings.steps or settings.epochs * task.steps_per_epoch
-    log = Events(workdir)
+    log = Events(workdir) if team.leads() else Quiet()
 
     def saved(step: int) -> None:
         log.write("saved", step=step)
@@ -76,9 +81,9 @@ def fit(
         Checkpoints(workdir / "checkpoints", settings.keep, saved) as newest,
         Checkpoints(workdir / "best", keep=1) as best,
     ):
-        begin = resume(task, settings, newest, best, log, workdir)
+        begin = resume(task, settings, newest, best, log, workdir, layout)
         history, resumed = begin.history, begin.step
-        begun()
+        team.lead(begun)
         validate_every = settings.eval_every or task.steps_per_epoch
         # A signal came before the validation of the step that was restored.
         owed = (
@@ -88,14 +93,15 @@ def fit(
         )
         again = "valid_loss" if owed else None
         with (
-            MetricsWriter(workdir, resumed, tensorboard=True, again=again) as writer,
-            Progress(total, resumed or 0) as progress,
+            _writer(workdir, resumed, again) as writer,
+            Progress(total, resumed or 0) if team.leads() else Quiet() as progress,
         ):
             run = _Run(
                 task,
                 settings,
                 total,
-                {**record, "numerics": numerics.fingerprint()},
+                layout,
+                {**record, "numerics": numerics.fingerprint(layout.rule)},
                 describe,
                 targets,
                 history,
@@ -104,7 +110,7 @@ def fit(
                 writer,
                 progress,
                 log,
-                stop,
+                Requests(stop),
                 begin.best_of,
             )
             state = run.train(begin.state, owed)
@@ -113,6 +119,15 @@ def fit(
         found = digest((state, history.exact()))
         log.write("finished", step=int(state.step), hash=found)
         return state, history
+
+
+def _writer(
+    workdir: Path, resumed: int | None, again: str | None
+) -> MetricsWriter | Quiet:
+    """Returns what this process writes its figures to."""
+    if not team.leads():
+        return Quiet()
+    return MetricsWriter(workdir, resumed, tensorboard=True, again=again)
 
 
 @dataclasses.dataclass
@@ -126,16 +141,17 @@ class _Run:
     task: Task
     settings: Training
     total: int
+    layout: Layout
     record: Mapping[str, Any]
     describe: Describe
     targets: int
     history: History
     newest: Checkpoints
     best: Checkpoints
-    writer: MetricsWriter
-    progress: Progress
-    log: Events
-    stop: StopSignals
+    writer: MetricsWriter | Quiet
+    progress: Progress | Quiet
+    log: Events | Quiet
+    requests: Requests
     best_of: dict[int, int]
     began: float = dataclasses.field(default_factory=time.perf_counter)
     saved: float = dataclasses.field(default_factory=time.perf_counter)
@@ -156,17 +172,18 @@ class _Run:
         save_every = self.settings.checkpoint_every or epoch
         probe_every = self.settings.probe_every or 0
         probe = prober(self.task) if probe_every else None
-        step = train_step(self.task, self.settings, self.total)
-        evaluate = evaluator(self.task)
+        step = train_step(self.task, self.settings, self.total, self.layout)
+        evaluate = evaluator(self.task, self.layout)
         if owed:
             state = self._validate(done, state, evaluate)
-            if self.stop.received and self.history.validated_at < done:
+            if self.requests.received and self.history.validated_at < done:
                 self._stop(done)  # it is still owed
             if self._out_of_patience():
                 return state
         self.progress.message(f"compiling, then on from step {done}")
         pending: Metrics | None = None
-        for batch in self.task.batches("train", done):
+        for rows in self.task.batches("train", done):
+            batch = self.layout.batch(self.task, rows)
             due = probe is not None and (done + 1) % probe_every == 0
             before = keep(state) if due else None  # the step takes its buffers
             state, metrics = step(state, batch)
@@ -176,10 +193,11 @@ class _Run:
             pending = metrics
             last = done >= self.total
             validate = done % validate_every == 0 or last
-            save = done % save_every == 0 or last or self._late()
+            late = self.requests.late(self._late())
+            save = done % save_every == 0 or last or late
             self.newest.check()
             self.best.check()
-            if not (before or validate or save or self.stop.received):
+            if not (before or validate or save or self.requests.received):
                 continue
             self._account(done, pending)
             pending = self.last_step = None
@@ -188,21 +206,22 @@ class _Run:
             if validate:
                 state = self._validate(done, state, evaluate)
             over = last or self._out_of_patience()
-            if save or over or self.stop.received:
+            if save or over or self.requests.received:
                 self.best.wait()  # what the newest names as best must be there
                 self._save_newest(done, state)
             if over:
                 break
-            if self.stop.received:
+            if self.requests.received:
                 self._stop(done)
         return state
 
     def _stop(self, done: int) -> NoReturn:
         """Ends the run at a signal, step `done` being saved or about to be."""
         self.newest.wait()
-        self.log.write("preempted", step=done, signal=self.stop.received)
+        signal = self.requests.received
+        self.log.write("preempted", step=done, signal=signal)
         raise Preempted(
-            f"Stopped by {self.stop.received} after step {done}, which is saved; the"
+            f"Stopped by {signal} after step {done}, which is saved; the"
             f" same command with --resume goes on from there."
         )
 
@@ -257,7 +276,7 @@ class _Run:
         loss = evaluate(
             state.params,
             "valid",
-            lambda: self.stop.received is not None and done < self.total,
+            lambda: self.requests.stopping() and done < self.total,
         )
         if loss is None:
             return state

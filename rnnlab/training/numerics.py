@@ -16,8 +16,11 @@ _SETTINGS = (
     "jax_threefry_partitionable",
 )
 
+# What a run was that does not say: it is from before there was a choice.
+_EARLIER = {"processes": "1", "shard": "replicated"}
 
-def fingerprint() -> dict[str, str]:
+
+def fingerprint(shard: str = "replicated") -> dict[str, str]:
     """Returns versions, devices, cores and settings by name.
 
     A run that is resumed where all of these are equal goes on bit for bit.
@@ -28,6 +31,8 @@ def fingerprint() -> dict[str, str]:
         "backend": devices[0].platform,
         "device": devices[0].device_kind,
         "devices": len(devices),
+        "processes": jax.process_count(),
+        "shard": shard,
         "processor": processor(),
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
@@ -43,6 +48,7 @@ def fingerprint() -> dict[str, str]:
 def changes(old: Any, new: dict[str, str]) -> list[str]:
     """Returns `cores: 2 -> 1` for each entry that differs."""
     old = old if isinstance(old, dict) else {}
+    old = {name: value for name, value in _EARLIER.items() if name in new} | old
     return [
         f"{name}: {old.get(name)} -> {new.get(name)}"
         for name in {**new, **old}

@@ -5,16 +5,20 @@ has saved and nothing whole is left, it ends: it never begins anew by itself.
 """
 
 import contextlib
+import dataclasses
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
 from rnnlab.errors import NoUsableCheckpoint
-from rnnlab.training import events, numerics
+from rnnlab.training import events, numerics, team
 from rnnlab.training.checkpoints import Checkpoints
 from rnnlab.training.history import History
+from rnnlab.training.mesh import ONE, Layout
+from rnnlab.training.quiet import Quiet
 from rnnlab.training.settings import Training
 from rnnlab.training.step import State, init
 from rnnlab.training.stored import Stored, wrong
@@ -42,16 +46,51 @@ def resume(
     settings: Training,
     newest: Checkpoints,
     best: Checkpoints,
-    log: events.Events,
+    log: events.Events | Quiet,
     workdir: Path,
+    layout: Layout = ONE,
 ) -> Begun:
     """Returns where the run in `workdir` stands, its checkpoints put in order.
+
+    Of several processes the first looks through the folder; all restore their parts.
 
     Raises:
         IncompatibleCheckpoint: the checkpoint is of another model.
         InputError: what is beside the state is not what was saved.
         NoUsableCheckpoint: the run has saved, and nothing whole is left.
         StorageError: the folder cannot be written.
+    """
+
+    def make() -> State:
+        return init(task, settings)
+
+    found = team.lead(lambda: _find(newest, best, log, workdir))
+    if found is None:
+        return Begun(layout.state(task, make), History(), None, {})
+    step, kinds, metadata, damaged = found
+    whole = Stored(newest.directory / str(step), kinds, metadata)
+    history = _history(whole, validated_at=step)  # older ones do not say
+    state = whole.restore(layout.like(task, jax.eval_shape(make)))
+    if int(state.step) != step:
+        raise wrong(whole.folder, f"it holds the state of step {state.step}")
+
+    def settle() -> Any:
+        _put_away(newest, damaged, log)
+        _compare(metadata, numerics.fingerprint(layout.rule), log)
+        _match_best(best, history, log)
+        log.write("resumed", step=step)
+        return dataclasses.asdict(history), _named_as_best(newest, step, history)
+
+    told, best_of = team.lead(settle)
+    return Begun(state, History.from_json(told), step, dict(best_of))
+
+
+def _find(
+    newest: Checkpoints, best: Checkpoints, log: events.Events | Quiet, workdir: Path
+) -> Any:
+    """Returns step, kinds and metadata of the newest whole step, and damaged ones.
+
+    None where the run is to begin.
     """
     for checkpoints in (newest, best):
         checkpoints.tidy()
@@ -75,16 +114,15 @@ def resume(
             )
         best.abandon(above=-1)
         log.write("started")
-        return Begun(init(task, settings), History(), None, {})
-    history = History.from_json(
-        {"validated_at": whole.step, **_history(whole)}  # older ones do not say
-    )
-    state = whole.restore(jax.eval_shape(lambda: init(task, settings)))
-    if int(state.step) != whole.step:
-        raise wrong(whole.folder, f"it holds the state of step {state.step}")
-    _put_away(newest, damaged, log)
-    now = numerics.fingerprint()
-    changed = numerics.changes(whole.metadata.get("numerics", now), now)
+        return None
+    return whole.step, whole.kinds, whole.metadata, [*damaged.items()]
+
+
+def _compare(
+    metadata: dict[str, Any], now: dict[str, str], log: events.Events | Quiet
+) -> None:
+    """Tells of what the bits depend on that is not as it was."""
+    changed = numerics.changes(metadata.get("numerics", now), now)
     if changed:
         log.warn(
             f"the resumed run is not, bit for bit, the one without a stop"
@@ -92,24 +130,29 @@ def resume(
             "numerics",
             changed=changed,
         )
-    _match_best(best, history, log)
-    log.write("resumed", step=whole.step)
+
+
+def _named_as_best(
+    newest: Checkpoints, resumed: int, history: History
+) -> list[tuple[int, int]]:
+    """Returns each of the newest steps with the one that it names as best."""
     best_of = {}
     for step in newest.steps:
         with contextlib.suppress(NoUsableCheckpoint):
-            best_of[step] = History.from_json(_history(newest.open(step))).best_step
-    best_of[whole.step] = history.best_step
-    return Begun(state, history, whole.step, best_of)
+            best_of[step] = _history(newest.open(step)).best_step
+    return [*(best_of | {resumed: history.best_step}).items()]
 
 
-def _match_best(best: Checkpoints, history: History, log: events.Events) -> None:
+def _match_best(
+    best: Checkpoints, history: History, log: events.Events | Quiet
+) -> None:
     """Makes `history` name a best checkpoint that is there, or none."""
     best.abandon(above=history.validated_at)  # what is validated again is saved again
     kept, damaged = best.whole()
-    _put_away(best, damaged, log)
+    _put_away(best, damaged.items(), log)
     if history.best_loss is None or (kept and kept.step == history.best_step):
         return
-    older = History() if kept is None else History.from_json(_history(kept))
+    older = History() if kept is None else _history(kept)
     log.warn(
         f"the best checkpoint, of step {history.best_step}, is not there any more;"
         f" that of step {older.best_step} takes its place"
@@ -123,10 +166,12 @@ def _match_best(best: Checkpoints, history: History, log: events.Events) -> None
 
 
 def _put_away(
-    checkpoints: Checkpoints, damaged: dict[int, str], log: events.Events
+    checkpoints: Checkpoints,
+    damaged: Iterable[tuple[int, str]],
+    log: events.Events | Quiet,
 ) -> None:
     """Moves damaged steps to quarantine and says so."""
-    for step, why in damaged.items():
+    for step, why in damaged:
         place = checkpoints.quarantine(step)
         log.warn(
             f"checkpoint {step} is damaged ({textwrap.shorten(why, 200)}) and was moved"
@@ -137,6 +182,8 @@ def _put_away(
         )
 
 
-def _history(stored: Stored) -> dict:
+def _history(stored: Stored, **more: Any) -> History:
+    """Returns what a step says of its run's history, beside what it may not say."""
     found = stored.metadata.get("history")
-    return found if isinstance(found, dict) else {"history": found}
+    found = found if isinstance(found, dict) else {"history": found}
+    return History.from_json(more | found)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from rnnlab.training import schedules
+from rnnlab.training.mesh import ONE, Layout
 from rnnlab.training.optimizers import chain
 from rnnlab.training.settings import Training
 from rnnlab.training.task import Batch, Memory, Params, Task
@@ -81,7 +82,9 @@ class Seen(NamedTuple):
 Step = Callable[[State, Batch], tuple[State, Metrics]]
 
 
-def train_step(task: Task, settings: Training, steps: int) -> Step:
+def train_step(
+    task: Task, settings: Training, steps: int, layout: Layout = ONE
+) -> Step:
     """Returns the compiled update; it takes over the buffers of the state given.
 
     An update whose loss, gradient norm, rate or carries are not finite changes neither
@@ -93,8 +96,9 @@ def train_step(task: Task, settings: Training, steps: int) -> Step:
         task: what is learned.
         settings: the optimizer and the schedule.
         steps: the length of the run, for schedules that end with it.
+        layout: where the state lies, before and after.
     """
-    look = looker(task, settings, steps)
+    look = looker(task, settings, steps, layout)
     optimizer = chain(settings)
 
     def go(seen: Seen, kept: Any, params: Params) -> tuple[Params, Any]:
@@ -126,13 +130,14 @@ def train_step(task: Task, settings: Training, steps: int) -> Step:
             memory=memory,
             skipped=skipped,
         )
-        return after, Metrics(seen.loss, seen.norm, seen.rate, skipped)
+        metrics = Metrics(seen.loss, seen.norm, seen.rate, skipped)
+        return layout.constrain(task, after), metrics
 
     return jax.jit(update, donate_argnums=0)
 
 
 def looker(
-    task: Task, settings: Training, steps: int
+    task: Task, settings: Training, steps: int, layout: Layout = ONE
 ) -> Callable[[State, Batch], Seen]:
     """Returns the part of an update, not compiled, that changes nothing.
 
@@ -140,6 +145,7 @@ def looker(
         task: what is learned.
         settings: the schedule.
         steps: the length of the run, for schedules that end with it.
+        layout: where the parameters lie.
     """
     make = schedules.SCHEDULES[settings.schedule]
     schedule = make(settings, steps, task.steps_per_epoch)
@@ -147,7 +153,7 @@ def looker(
     def look(state: State, batch: Batch) -> Seen:
         key = jax.random.fold_in(state.key, state.step)
         (loss, outcome), grads = jax.value_and_grad(task.loss, has_aux=True)(
-            state.params, state.memory, batch, key, True
+            layout.whole(state.params), state.memory, batch, key, True
         )
         rate = schedule(state.step) * state.plateau.scale
         return Seen(loss, grads, optax.tree.norm(grads), rate, outcome.memory)

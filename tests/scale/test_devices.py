@@ -1,0 +1,109 @@
+"""Rows spread over 1, 2, 4 and 8 devices: the same run, and only gradients are sent."""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jax.sharding import PartitionSpec as P
+
+from rnnlab.data.streams import EvalStream, TrainStream
+from rnnlab.training.mesh import RULES
+
+ROOT = Path(__file__).parents[2]
+SPREAD = [f"{rule}-{count}" for count in (2, 4, 8) for rule in RULES]
+WIDE = 2 * 16 * 8 * 4  # bytes of embedding and output layer
+NARROW = (16 + 32 + 2 * 8 * 32) * 4  # of the other parameters
+
+
+@functools.cache
+def results():
+    """Returns what `spread` found, with eight devices made of the processor."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    forced = "--xla_force_host_platform_device_count=8"
+    with tempfile.TemporaryDirectory() as folder:
+        ended = subprocess.run(
+            [sys.executable, "-m", "tests.scale.spread", folder],
+            cwd=ROOT,
+            env=os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"{flags} {forced}"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+@pytest.mark.parametrize("name", SPREAD)
+def test_the_metrics_are_those_of_one_device(name):
+    """With dropout, and an evaluation of three rows, which no number divides."""
+    wanted, found = results()["replicated-1"], results()[name]
+    assert len(found["rows"]) == len(wanted["rows"]) > 30
+    for row, other in zip(wanted["rows"], found["rows"], strict=True):
+        assert row.keys() == other.keys()
+        values = [*other.values()], [*row.values()]
+        np.testing.assert_allclose(*values, rtol=1e-5)
+    np.testing.assert_allclose(found["test"], wanted["test"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", SPREAD)
+def test_what_is_sent_is_what_the_model_of_cost_counts(name):
+    """See docs/scaling.md; beside it go a few scalars, 4 bytes each at most."""
+    sent = results()[name]["sent"]
+    gathered = WIDE if name.startswith("fsdp") else 0
+    assert sent.pop("all-gather", 0) == gathered
+    assert 0 < sent.pop("all-reduce") - (WIDE + NARROW) <= 32
+    assert not sent
+
+
+@pytest.mark.parametrize("name", SPREAD)
+def test_wide_parameters_are_cut_and_what_adam_keeps_of_them(name):
+    rule, count = name.split("-")
+    found = results()[name]
+    cut = {path for path, spec in found["lies"].items() if spec != str(P())}
+    memory = {".memory[0].c", ".memory[0].h"}
+    wide = {
+        f"{where}['{leaf}']"
+        for where in (".params", ".optimizer[1][0].mu", ".optimizer[1][0].nu")
+        for leaf in ("embedding", "decoder")
+    }
+    assert cut == (memory | wide if rule == "fsdp" else memory)
+    counter = 4  # Adam's, of steps
+    parts = int(count) if rule == "fsdp" else 1
+    assert found["bytes"] == 3 * (NARROW + WIDE // parts) + counter
+
+
+def test_a_checkpoint_is_restored_on_other_devices():
+    pairs = {name: hash for name, hash in results().items() if " to " in name}
+    assert len(pairs) == 3
+    for name, hash in pairs.items():
+        assert hash == results()[name.split(" to ")[0]]["hash"]
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 4, 6])
+def test_shares_put_together_are_the_batch(parts):
+    """In training, and in evaluation, which pads 10 rows to what `parts` divides."""
+    ids, rows = np.arange(200, dtype=np.uint8), 12
+    padded = -(-10 // parts) * parts
+    for kind, count, whole in [(TrainStream, rows, rows), (EvalStream, 10, padded)]:
+        each = whole // parts
+        shares = [
+            kind(ids, count, 3, 200, slice(k * each, k * each + each))
+            for k in range(parts)
+        ]
+        alone = kind(ids, count, 3, 200)
+        assert {len(share) for share in shares} == {len(alone)}
+        for k in range(len(alone)):
+            batches = [share[k] for share in shares]
+            for field in ("inputs", "targets", "mask"):
+                found = np.concatenate([getattr(b, field) for b in batches], axis=1)
+                np.testing.assert_array_equal(
+                    found[:, :count], getattr(alone[k], field)
+                )
+                assert not found[:, count:].any()
+            assert {bool(b.reset) for b in batches} == {bool(alone[k].reset)}

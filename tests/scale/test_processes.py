@@ -1,0 +1,130 @@
+"""Two and four processes are one run: its metrics, its checkpoints, its end."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from tests.scale.jobs import Job, ended, events, final, metrics, start
+
+
+@pytest.fixture(scope="module")
+def flags(corpus):
+    """Of a run of 60 steps on batches of 4 rows, 20 in evaluation."""
+    return {
+        "data": corpus,
+        "cache_dir": corpus.parent / "cache",
+        "features": 8,
+        "batch_size": 4,
+        "length": 10,
+        "steps": 60,
+        "eval_every": 20,
+        "checkpoint_every": 5,
+        "log_every": 5,
+        "dropout": 0.2,
+    }
+
+
+@pytest.fixture(scope="module")
+def alone(flags, tmp_path_factory):
+    """The workdir of the run of one process."""
+    folder = tmp_path_factory.mktemp("alone")
+    with Job(1, folder, flags) as job:
+        job.done()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def two(flags, tmp_path_factory):
+    """The workdir of the run of two processes that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("two")
+    with Job(2, folder, flags) as job:
+        (_, first), (_, second) = job.done()
+    assert "valid loss" in first and not second  # one tells
+    return folder
+
+
+def same(folder, wanted):
+    """Asserts that two runs have the same metrics, up to the order of additions."""
+    pairs = [*zip(metrics(folder), metrics(wanted), strict=True)]
+    assert len(pairs) == 15
+    for row, other in pairs:
+        assert row.keys() == other.keys()
+        np.testing.assert_allclose([*row.values()], [*other.values()], rtol=1e-5)
+
+
+def test_the_metrics_are_those_of_one_process(two, alone):
+    same(two, alone)
+
+
+def test_a_stop_of_one_is_a_stop_of_all_and_four_go_on(flags, tmp_path, alone):
+    """With the embedding cut in two by the first two, in none by the four."""
+    with Job(2, tmp_path, flags, shard="fsdp") as job:
+        job.until("saved", 15)
+        job.send(1)  # it does not write
+        ends = job.ends()
+    (stop,) = events(tmp_path, "preempted")
+    for code, told in ends:
+        assert code == 143, ends
+        line = told.strip().splitlines()[-1]
+        assert line.startswith(f"error: Stopped by SIGTERM after step {stop['step']},")
+    assert 15 < stop["step"] < 60
+    assert events(tmp_path, "saved")[-1]["step"] == stop["step"]
+    with Job(4, tmp_path, flags, resume=True) as job:
+        (_, told), *_ = job.done()
+    assert events(tmp_path, "resumed")[0]["step"] == stop["step"]
+    for change in ("devices: 2 -> 4", "processes: 2 -> 4", "shard: fsdp -> replicated"):
+        assert change in told
+    same(tmp_path, alone)
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_one_is_lost_and_the_job_goes_on(flags, tmp_path, two, killed):
+    with Job(2, tmp_path, flags) as job:
+        job.until("saved", 15)
+        job.send(killed, signal.SIGKILL)
+        sent = time.monotonic()
+        ends = job.ends()
+        assert time.monotonic() - sent < 60
+    code, told = ends[1 - killed]
+    assert code == 9, ends
+    line = told.strip().splitlines()[-1]
+    assert line.startswith("error: Another process of this run was lost (")
+    assert line.endswith("with --resume go on from the last checkpoint.")
+    assert not events(tmp_path, "finished") and "Traceback" not in told
+    with Job(2, tmp_path, flags, resume=True) as job:
+        job.done()
+    assert final(tmp_path) == final(two)
+    assert metrics(tmp_path) == metrics(two)
+
+
+def test_fewer_devices_than_asked_for(flags, tmp_path):
+    with Job(2, tmp_path / "run", flags, devices=3) as job:
+        ends = job.ends()
+    for code, told in ends:
+        assert code == 2 and "Traceback" not in told
+        assert "error: --devices=3 were wanted, and there are 2 in 2 processes" in told
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_refusal_by_the_first_is_told_by_all(flags, two):
+    before = sorted(os.listdir(two))
+    with Job(2, two, flags) as job:
+        ends = job.ends()
+    for code, told in ends:
+        assert code == 2 and told.startswith("error: --workdir must be a folder"), told
+    assert sorted(os.listdir(two)) == before
+
+
+@pytest.mark.parametrize("k", [0, 1])
+def test_a_coordinator_that_is_not_reached_is_named(flags, tmp_path, free_port, k):
+    place = f"localhost:{free_port}"
+    joined = {"coordinator": place, "processes": 2, "process_id": k}
+    given = flags | joined | {"workdir": tmp_path / "run", "connect_seconds": 1}
+    code, told = ended(start("launch.run", given))
+    assert code == 2 and len(told.strip().splitlines()) == 1, told
+    for word in ("error: ", "within 1 s", place, f"process {k} of 2"):
+        assert word in told
+    assert not (tmp_path / "run").exists()
