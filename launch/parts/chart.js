@@ -119,7 +119,10 @@ class Chart {
     this.plot.replaceChildren(
       ...(lines.length ? axes(x, y, width, height, this.across) : []),
       ...lines.toReversed().flatMap(strokes), this.cursor); // the best on top
-    if (!lines.includes(this.here?.line)) this.here = null;
+    const { line, point } = this.here ?? {};
+    if (!lines.includes(line) || !isFinite(line.x[point] + line.y[point])) {
+      this.here = null;
+    }
     this.read();
   }
 
@@ -139,7 +142,7 @@ class Chart {
       make("line", { class: "cursor", x1: cx, x2: cx, y1: MARGIN.top, y2: bottom }),
       make("circle", { class: `here ${look(line.group)}`, cx, cy, r: 5 }));
     const value = shown(line.values[point]);
-    this.told.textContent = 
+    this.told.textContent =
       `${this.across} ${shown(line.steps[point])}: ${value} — ${line.name}`;
   }
 

@@ -73,7 +73,7 @@ def _head(subject: Subject) -> Iterator[str]:
 def _outcomes(subject: Subject) -> Iterator[str]:
     yield "<h2>Configurations</h2>"
     yield outcomes.configurations(subject)
-    if len(subject.groups) > 1:
+    if outcomes.compared(subject):
         base = [group is subject.base for group in subject.groups].index(True) + 1
         yield (
             '<p class="note">± is the standard deviation over runs of one'

@@ -213,6 +213,14 @@ def test_a_scale_is_linear_or_logarithmic(page):
     assert ticks() == linear
 
 
+def test_a_value_that_leaves_the_scale_is_read_no_more(page):
+    one(page, f"{CURVES} select").send_keys("learning")
+    one(page, f"{CURVES} .plot").send_keys(Keys.END)
+    assert told(page).startswith("step 400: 0 —")
+    every(page, f"{CURVES} .tools button")[1].click()
+    assert told(page).startswith("2 of 2 configurations")
+
+
 def test_the_keyboard_alone_does_it_all(page):
     reached = []
     for _ in range(80):
