@@ -117,8 +117,8 @@ def _sweep(subject: Subject) -> Iterator[str]:
     yield (
         '<p class="note">From 0 to 1: the rank correlation of a setting with'
         f" {plain(subject.metric)} over configurations; of a choice, which has no"
-        " order, the root of the share of ranks that its values explain, which is"
-        " never 0 by chance alone. + where a greater setting goes with a greater"
+        " order, the root of the share of ranks that its values explain, to which"
+        " chance adds. + where a greater setting goes with a greater"
         f" {plain(subject.metric)}. A number that is best in the middle shows little"
         " here, and more in the picture.</p>"
     )
