@@ -28,7 +28,7 @@ class Chart {
       this.plot, this.told, legend);
     this.listen();
     this.choose();
-    new ResizeObserver(() => this.draw()).observe(this.plot);
+    new ResizeObserver(() => this.resize()).observe(this.plot);
   }
 
   toggle(name) {
@@ -101,8 +101,15 @@ class Chart {
       !this.hidden.has(line.group) && (each || line.kind !== "seed"));
   }
 
+  /** Draws again where the size is another: a browser tells the first one too. */
+  resize() {
+    const { width, height } = this.plot.getBoundingClientRect();
+    if (width !== this.width || height !== this.height) this.draw();
+  }
+
   draw() {
     const { width, height } = this.plot.getBoundingClientRect();
+    [this.width, this.height] = [width, height];
     if (!width) return;
     const lines = this.visible;
     const { left, right, top, bottom } = MARGIN;
@@ -119,7 +126,10 @@ class Chart {
     this.plot.replaceChildren(
       ...(lines.length ? axes(x, y, width, height, this.across) : []),
       ...lines.toReversed().flatMap(strokes), this.cursor); // the best on top
-    if (!lines.includes(this.here?.line)) this.here = null;
+    const { line, point } = this.here ?? {};
+    if (!lines.includes(line) || !isFinite(line.x[point] + line.y[point])) {
+      this.here = null;
+    }
     this.read();
   }
 
@@ -134,12 +144,12 @@ class Chart {
     }
     const { line, point } = this.here;
     const [cx, cy] = [line.x[point], line.y[point]];
-    const bottom = this.plot.getBoundingClientRect().height - MARGIN.bottom;
+    const bottom = this.height - MARGIN.bottom;
     this.cursor.append(
       make("line", { class: "cursor", x1: cx, x2: cx, y1: MARGIN.top, y2: bottom }),
       make("circle", { class: `here ${look(line.group)}`, cx, cy, r: 5 }));
     const value = shown(line.values[point]);
-    this.told.textContent = 
+    this.told.textContent =
       `${this.across} ${shown(line.steps[point])}: ${value} — ${line.name}`;
   }
 

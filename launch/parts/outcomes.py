@@ -10,7 +10,7 @@ from launch.groups import SEED, Group
 from launch.parts.chart import swatch
 from launch.parts.subject import Subject, figures
 from launch.parts.table import Cell, Column, table, words
-from launch.parts.text import DASH, counted, duration, number, plain, probability
+from launch.parts.text import counted, duration, number, plain, probability
 from launch.runs import Run
 
 STATES = "finished", "running", "stopped", "diverged", "failed"
@@ -18,14 +18,12 @@ STATES = "finished", "running", "stopped", "diverged", "failed"
 
 def configurations(subject: Subject) -> str:
     """Returns the table of configurations, the best first."""
-    compared = len(subject.groups) > 1 and any(
-        len(group.values) > 1 for group in subject.groups
-    )
+    compare = compared(subject)
     others = [name for name in figures(subject.runs) if name != subject.metric]
     columns = [
         Column("#", order="ascending"),
         Column(subject.metric, True),
-        *([Column("±", True), Column("p", True)] if compared else []),
+        *([Column("±", True), Column("p", True)] if compare else []),
         Column("runs", True),
         *(Column(k, _numeric(subject, k)) for k in subject.groups[0].settings),
         *(Column(name, True) for name in others),
@@ -34,7 +32,7 @@ def configurations(subject: Subject) -> str:
     rows = [
         [
             _sampled(place, str(place + 1)),
-            *_reached(subject, place, group, compared),
+            *_reached(subject, place, group, compare),
             *map(_setting, group.settings.values()),
             *(_mean(group, name) for name in [*others, "parameters"]),
             _mean(group, "tokens_per_second"),
@@ -43,6 +41,12 @@ def configurations(subject: Subject) -> str:
         for place, group in enumerate(subject.groups)
     ]
     return table("Configurations", columns, rows)
+
+
+def compared(subject: Subject) -> bool:
+    """Returns whether there is a spread, and a group to compare with another."""
+    repeated = any(len(group.values) > 1 for group in subject.groups)
+    return repeated and len(subject.groups) > 1
 
 
 def each(subject: Subject) -> str:
@@ -90,11 +94,11 @@ def _setting(value: object) -> Cell:
     return Cell(plain(groups.shown(value)), None if value is None else str(value))
 
 
-def _reached(subject: Subject, place: int, group: Group, compared: bool) -> list[Cell]:
+def _reached(subject: Subject, place: int, group: Group, compare: bool) -> list[Cell]:
     """Returns the metric's mean, its spread and p if wanted, and how many runs."""
     done, whole = len(group.values), len(group.runs)
     cells = [_figure(group.mean)._replace(best=place == 0 and done > 0)]
-    if compared:
+    if compare:
         base = group is subject.base
         p = math.nan if base else groups.compare(group, subject.base).p
         cells += [
@@ -144,7 +148,5 @@ def best(subject: Subject) -> str:
         return f"No run has reached a {subject.metric} yet."
     spread = f" ± {number(group.spread, 2)}" if len(group.values) > 1 else ""
     over = counted(len(group.values), "run")
-    return (
-        f"{subject.name(group)}: {subject.metric} {number(group.mean, 5)}{spread}"
-        f" over {over}"
-    ).replace(DASH, "none")
+    reached = f"{number(group.mean, 5)}{spread} over {over}"
+    return f"{subject.name(group)}: {subject.metric} {reached}"

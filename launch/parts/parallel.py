@@ -11,28 +11,26 @@ from launch.parts.text import number, plain
 
 AXES = 8  # at most, the metric's among them
 WIDTH, TOP, BOTTOM, HEIGHT, SIDE = 960, 44, 330, 350, 70  # of the drawing
+FACTOR = 20  # between values, from which on their logarithms are drawn
+ROOM = 18  # between the names of two values
 SHADES = 5  # from the best to the worst
 
 
 class Axis:
     """The values of one setting, from the bottom to the top.
 
-    Numbers stand where they are, or where their logarithms are if they span a factor
-    of 20 or more; other values one above the other.
+    Numbers stand where they are, or where their logarithms are if they span a
+    factor of 20 or more; other values one above the other.
     """
 
     def __init__(self, name: str, values: Sequence[object]):
         self.name = name
-        known = list(dict.fromkeys(values))
-        self._order = {value: float(k) for k, value in enumerate(known)}
+        known = sorted(set(values), key=str)
         if numeric(known):
-            numbers = {value: float(value) for value in known}
-            low, high = min(numbers.values()), max(numbers.values())
-            log = low > 0 and high / low >= 20
-            self._order = {v: math.log(n) if log else n for v, n in numbers.items()}
+            log = min(known) > 0 and max(known) / min(known) >= FACTOR
+            self._order = {v: math.log(v) if log else float(v) for v in known}
         else:
-            names = sorted(known, key=str)
-            self._order = {value: float(k) for k, value in enumerate(names)}
+            self._order = {value: float(k) for k, value in enumerate(known)}
 
     def height(self, value: object) -> float:
         """Returns where a value stands, from the top of the drawing."""
@@ -42,12 +40,13 @@ class Axis:
 
     def labels(self) -> list[tuple[float, object]]:
         """Returns heights and values that have room for their names."""
-        every = sorted((self.height(v), v) for v in self._order)
+        places = [(self.height(value), value) for value in self._order]
+        every = sorted(places, key=lambda place: place[0])
         if len(every) < 3:
             return every
-        room, kept = 18.0, [every[0]]
+        kept, end = [every[0]], every[-1][0]
         for place in every[1:-1]:
-            if place[0] - kept[-1][0] >= room and every[-1][0] - place[0] >= room:
+            if min(place[0] - kept[-1][0], end - place[0]) >= ROOM:
                 kept.append(place)
         return [*kept, every[-1]]
 

@@ -1,7 +1,6 @@
 """What the runs were asked: settings that differ, and those that all share."""
 
 import collections
-import json
 import os
 from collections.abc import Iterator
 
@@ -11,6 +10,7 @@ from launch.parts.subject import Subject
 from launch.parts.table import Cell, Column, table, words
 from launch.parts.text import counted, plain
 from rnnlab import files
+from rnnlab.errors import InputError
 from rnnlab.options import flat
 
 SWEEP = "sweep.json"
@@ -56,10 +56,16 @@ def asked(subject: Subject) -> Iterator[str]:
         InputError: its record cannot be read.
     """
     file = subject.folder / SWEEP
-    if os.path.lexists(file):
-        whole = json.dumps(files.read_json(file), indent=2)
-        text = plain(whole[:LONGEST]) + " ..." * (len(whole) > LONGEST)
-        yield f"<details><summary>The sweep</summary><pre>{text}</pre></details>"
+    if not os.path.lexists(file):
+        return
+    try:
+        whole = files.read(file).decode(errors="replace")
+    except OSError as error:
+        raise InputError(
+            f"{file} should say what the sweep was asked, but {error}; delete it."
+        ) from error
+    text = plain(whole[:LONGEST]) + " ..." * (len(whole) > LONGEST)
+    yield f"<details><summary>The sweep</summary><pre>{text}</pre></details>"
 
 
 def differ(subject: Subject) -> str:

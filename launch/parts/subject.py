@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from launch import groups
 from launch.groups import Group
@@ -82,12 +82,12 @@ def subject(
 
 def figures(runs: Sequence[Run]) -> list[str]:
     """Returns the names of what the runs were judged by, such as `test.perplexity`."""
-    names: dict[str, Any] = {}
-    for run in runs:
-        for section in SECTIONS:
-            inside = run.result.get(section)
-            if isinstance(inside, Mapping):
-                names |= dict.fromkeys(f"{section}.{name}" for name in inside)
-    return [name for name in names if any(r.figure(name) is not None for r in runs)][
-        :MOST
+    names = [
+        f"{section}.{name}"
+        for run in runs
+        for section in SECTIONS
+        if isinstance(inside := run.result.get(section), Mapping)
+        for name in inside
+        if run.figure(f"{section}.{name}") is not None
     ]
+    return list(dict.fromkeys(names))[:MOST]

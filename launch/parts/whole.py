@@ -73,7 +73,7 @@ def _head(subject: Subject) -> Iterator[str]:
 def _outcomes(subject: Subject) -> Iterator[str]:
     yield "<h2>Configurations</h2>"
     yield outcomes.configurations(subject)
-    if len(subject.groups) > 1:
+    if outcomes.compared(subject):
         base = [group is subject.base for group in subject.groups].index(True) + 1
         yield (
             '<p class="note">± is the standard deviation over runs of one'
@@ -117,8 +117,8 @@ def _sweep(subject: Subject) -> Iterator[str]:
     yield (
         '<p class="note">From 0 to 1: the rank correlation of a setting with'
         f" {plain(subject.metric)} over configurations; of a choice, which has no"
-        " order, the root of the share of ranks that its values explain, which is"
-        " never 0 by chance alone. + where a greater setting goes with a greater"
+        " order, the root of the share of ranks that its values explain, to which"
+        " chance adds. + where a greater setting goes with a greater"
         f" {plain(subject.metric)}. A number that is best in the middle shows little"
         " here, and more in the picture.</p>"
     )

@@ -48,7 +48,7 @@ def rows(loss, count, seed):
     losses = loss + 3 * np.exp(-steps / steps[-1] * 5) + 0.05 * noise[0]
     norms = np.exp(0.5 * noise[1])
     for k, step in enumerate(steps.tolist()):
-        rate = 5e-3 * (1 - k / count)
+        rate = 5e-3 * (1 - (k + 1) / count)
         row = {"loss": losses[k], "grad_norm": norms[k], "learning_rate": rate}
         yield {"step": step, **row}
         if k % max(1, count // 20) == 0:

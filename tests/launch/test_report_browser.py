@@ -98,8 +98,14 @@ def legend(page, name):
 
 def drawn(page):
     """Returns the configurations whose lines are on the chart."""
-    paths = every(page, f"{CURVES} .plot path")
-    return {int(path.get_attribute("data-group")) for path in paths}
+    return {int(group) for group in read(page, ".plot path", "dataset.group")}
+
+
+def read(page, selector, what):
+    """Returns what elements of the curves say: a chart may be drawn again between."""
+    script = f"""return [...document.querySelectorAll(arguments[0])].map(
+      (element) => element.{what});"""
+    return page.execute_script(script, f"{CURVES} {selector}")
 
 
 def focused(page):
@@ -199,7 +205,7 @@ def test_the_pointer_reads_the_nearest_value(page):
 
 def test_a_scale_is_linear_or_logarithmic(page):
     def ticks():
-        return [text.text for text in every(page, f"{CURVES} .plot text")]
+        return read(page, ".plot text", "textContent")
 
     linear = ticks()
     assert "100" in linear and "2.5" in linear
@@ -211,6 +217,14 @@ def test_a_scale_is_linear_or_logarithmic(page):
     for button in buttons[:2]:
         button.click()
     assert ticks() == linear
+
+
+def test_a_value_that_leaves_the_scale_is_read_no_more(page):
+    one(page, f"{CURVES} select").send_keys("learning")
+    one(page, f"{CURVES} .plot").send_keys(Keys.END)
+    assert told(page).startswith("step 400: 0 —")
+    every(page, f"{CURVES} .tools button")[1].click()
+    assert told(page).startswith("2 of 2 configurations")
 
 
 def test_the_keyboard_alone_does_it_all(page):
