@@ -27,6 +27,7 @@ SUITES: Mapping[str, str] = {
     "newton": "launch.bench_newton",
     "probes": "launch.bench_probes",
     "safety": "launch.bench_safety",
+    "scaling": "launch.bench_scaling",
     "seeds": "launch.bench_seeds",
     "startup": "launch.bench_startup",
 }

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
+from launch import scaling
 from rnnlab.data.streams import EvalStream, TrainStream
 from rnnlab.training.mesh import RULES
 
 ROOT = Path(__file__).parents[2]
 SPREAD = [f"{rule}-{count}" for count in (2, 4, 8) for rule in RULES]
-WIDE = 2 * 16 * 8 * 4  # bytes of embedding and output layer
-NARROW = (16 + 32 + 2 * 8 * 32) * 4  # of the other parameters
+MODEL = scaling.sizes(features=8, vocab_size=16, layers=1)
 
 
 @functools.cache
@@ -55,10 +55,33 @@ def test_the_metrics_are_those_of_one_device(name):
 def test_what_is_sent_is_what_the_model_of_cost_counts(name):
     """See docs/scaling.md; beside it go a few scalars, 4 bytes each at most."""
     sent = results()[name]["sent"]
-    gathered = WIDE if name.startswith("fsdp") else 0
-    assert sent.pop("all-gather", 0) == gathered
-    assert 0 < sent.pop("all-reduce") - (WIDE + NARROW) <= 32
+    rule, _ = name.split("-")
+    assert sent.pop("all-gather", 0) == scaling.gathered(MODEL, rule)
+    assert 0 < sent.pop("all-reduce") - scaling.reduced(MODEL) <= 32
     assert not sent
+
+
+MB_A_SECOND = scaling.Network("of a test", 1e6, 0.0)
+SENT = [  # rule, devices, and the bytes that each of them sends
+    ("replicated", 1, 0),
+    ("replicated", 2, 3_000_000),  # a half each, twice
+    ("replicated", 4, 4_500_000),
+    ("fsdp", 2, 4_000_000),
+    ("fsdp", 4, 6_000_000),
+]
+
+
+@pytest.mark.parametrize("rule, devices, sent", SENT)
+def test_the_model_of_cost_is_that_of_a_ring(rule, devices, sent):
+    model = scaling.Sizes(narrow=1_000_000, wide=2_000_000)
+    seconds = scaling.sending(model, rule, devices, MB_A_SECOND)
+    assert seconds == pytest.approx(sent / 1e6)
+    share = scaling.efficiency(model, rule, devices, MB_A_SECOND, step=3.0)
+    assert share == pytest.approx(3 / (3 + sent / 1e6))
+    slow = MB_A_SECOND._replace(latency=0.1)
+    turns = (devices - 1) * {"replicated": 2, "fsdp": 3}[rule]
+    late = scaling.sending(model, rule, devices, slow)
+    assert late == pytest.approx(seconds + 0.1 * turns)
 
 
 @pytest.mark.parametrize("name", SPREAD)
@@ -75,7 +98,7 @@ def test_wide_parameters_are_cut_and_what_adam_keeps_of_them(name):
     assert cut == (memory | wide if rule == "fsdp" else memory)
     counter = 4  # Adam's, of steps
     parts = int(count) if rule == "fsdp" else 1
-    assert found["bytes"] == 3 * (NARROW + WIDE // parts) + counter
+    assert found["bytes"] == 3 * (MODEL.narrow + MODEL.wide // parts) + counter
 
 
 def test_a_checkpoint_is_restored_on_other_devices():
