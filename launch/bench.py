@@ -22,7 +22,7 @@ FILE = Path(__file__).resolve().parent.parent / "BENCHMARKS.md"
 # Modules with a function `measure(repeats) -> Outcome`, loaded when they are asked for.
 SUITES: Mapping[str, str] = {
     "engines": "launch.bench_engines",
-    "layers": "launch.bench_layers",
+    "peers": "launch.bench_peers",
     "lm": "launch.bench_lm",
     "newton": "launch.bench_newton",
     "probes": "launch.bench_probes",

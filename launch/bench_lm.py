@@ -2,15 +2,15 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from experiments.language_modeling.task import LanguageTask
 from launch import peers
-from launch.outcome import Outcome
-from launch.turns import Yardsticks
+from launch.outcome import Outcome, measurement
+from launch.turns import Run, Yardsticks
 from rnnlab.cells import LSTM
 from rnnlab.data.streams import TrainStream
 from rnnlab.engines import auto
@@ -66,20 +66,23 @@ def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
         for name, library in libraries.items()
     }
     yardsticks = Yardsticks(libraries["torch"].product())
-    rows = []
+    rows, measurements = [], []
     for shape in shapes:
         batches = stream(shape)
-        sides = {name: make(shape, batches) for name, make in trainers.items()}
-        taken, operation = yardsticks.in_turns(sides, repeats, SECONDS)
+        runs = {name: make(shape, batches) for name, make in trainers.items()}
+        taken, operation = yardsticks.in_turns(runs, repeats, SECONDS)
         for name in trainers:
             low, middle, high = np.quantile(
                 shape.tokens / taken[name], (0.25, 0.5, 0.75)
             )
-            ratio = np.median(taken[name] / taken["rnnlab"])
+            ratios = taken[name] / taken["rnnlab"]
+            what = {"model": str(shape), "code": name}
+            measurements.append(measurement(what, "s", taken[name]))
+            measurements.append(measurement(what, "times rnnlab", ratios))
             share = np.median(shape.operations * operation / taken[name])
             rows.append(
                 f"| {shape} | {name} | {middle:,.0f} | {low:,.0f} to {high:,.0f}"
-                f" | {ratio:.2f} | {share:.0%} |"
+                f" | {np.median(ratios):.2f} | {share:.0%} |"
             )
     lines = [
         f"Tokens a second of the whole training step of a language model: embedding"
@@ -95,7 +98,17 @@ def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
         "|---|---|--:|--:|--:|--:|",
         *rows,
     ]
-    return Outcome("\n".join(lines))
+    return Outcome("\n".join(lines), tuple(measurements))
+
+
+def sides() -> Mapping[str, Callable[[], Run]]:
+    """Returns what makes a training step of rnnlab's ready, by shape."""
+    return {str(shape): functools.partial(ready, shape) for shape in SHAPES}
+
+
+def ready(shape: Shape) -> Run:
+    """Returns rnnlab's training step on batches of its own."""
+    return ours(shape, stream(shape))
 
 
 def language_task(shape: Shape, batches: TrainStream) -> LanguageTask:
