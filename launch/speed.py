@@ -1,0 +1,133 @@
+"""The README's section of speed, from the newest numbers of each suite."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from launch.ledger import Entry
+from rnnlab.errors import InputError
+
+SHAPES = ("32, 100, 128", "64, 70, 512", "20, 35, 1500")  # of the suite peers
+HEAD = """\
+| rnnlab is faster by | sizes | than the fastest other in JAX | than torch |
+|---|---|--:|--:|"""
+FIRST_STEP = "python -m launch.run, until the first step is done"
+
+What = Mapping[str, str | int]
+
+
+def section(newest: Mapping[str, Entry]) -> str:
+    """Returns the section, in Markdown; what no suite has measured is left out.
+
+    Args:
+        newest: an entry by suite.
+
+    Raises:
+        InputError: an entry lacks a number that the section gives.
+    """
+    rows = [row for name in ROWS if name in newest for row in ROWS[name](newest[name])]
+    told = [TOLD[name](newest[name]) for name in TOLD if name in newest]
+    used = [newest[name] for name in (*ROWS, *TOLD) if name in newest]
+    devices = ", ".join(dict.fromkeys(entry.device for entry in used))
+    commits = ", ".join(f"{entry.suite} {entry.commit}" for entry in used)
+    table = ["\n".join([HEAD, *rows])] if rows else []
+    under = f"Medians, on {devices}; by suite and commit: {commits}."
+    return "\n\n".join([*table, *told, under])
+
+
+def layers(entry: Entry) -> Iterator[str]:
+    """Yields a row for each cell and shape."""
+    for cell in ("lstm", "gru"):
+        for shape in SHAPES:
+            what = {"cell": cell, "shape": shape}
+            title = f"{cell.upper()} layer, forward and backward"
+            yield beside(entry, what, title, f"B, T, H: {shape}")
+
+
+def models(entry: Entry) -> Iterator[str]:
+    """Yields a row for each language model."""
+    for name in dict.fromkeys(str(each.what["model"]) for each in entry.measurements):
+        title = "training step of a language model"
+        yield beside(entry, {"model": name}, title, f"B, T, H, V: {name}")
+
+
+def beside(entry: Entry, what: What, title: str, sizes: str) -> str:
+    """Returns a row: what the fastest of the others takes, and torch, in rnnlab's."""
+    found = {
+        str(each.what["code"]): each.median
+        for each in entry.measurements
+        if each.unit == "times rnnlab" and what.items() <= each.what.items()
+    }
+    found.pop("rnnlab", None)
+    torch = found.pop("torch", None)
+    if torch is None or not found:
+        raise _missing(entry, what, "times rnnlab")
+    name = min(found, key=lambda name: found[name])
+    return f"| {title} | {sizes} | {found[name]:.2f} ({name}) | {torch:.2f} |"
+
+
+def startup(entry: Entry) -> str:
+    """Returns how long a user waits."""
+    imports = median(entry, {"what": "import rnnlab.nn"}, "s")
+    first = median(entry, {"what": FIRST_STEP}, "s")
+    return (
+        f"`import rnnlab.nn` takes {imports:.1f} s; `launch.run` with its defaults has"
+        f" done its first step after {first:.1f} s, from its second start on."
+    )
+
+
+def memory(entry: Entry) -> str:
+    """Returns what `Remat` saves."""
+    case = {"cell": "lstm", "B": 20, "T": 4096, "of": "temporaries"}
+    scan, remat = (
+        median(entry, {**case, "engine": engine}, "B")
+        for engine in ("Scan(unroll=1)", "Remat(chunk=None)")
+    )
+    return (
+        f"Over {case['T']:,} steps of an LSTM `Remat()` keeps {remat / 1e6:,.0f} MB for"
+        f" the backward pass, `Scan()` {scan / 1e6:,.0f} MB."
+    )
+
+
+def unrolled(entry: Entry) -> str:
+    """Returns what unrolling costs, at the longest length."""
+    steps = max(int(each.what["T"]) for each in entry.measurements)
+    case = {"cell": "lstm", "pass": "with gradient", "T": steps}
+    compiled = {**case, "of": "compiling"}
+    scan, laid_out = (
+        median(entry, {**compiled, "engine": engine}, "s")
+        for engine in ("Scan(unroll=1)", "Unrolled()")
+    )
+    ratio = median(entry, {**case, "engine": "Unrolled()"}, "times Scan")
+    return (
+        f"An LSTM's {steps} steps laid out one after another, as a Python loop under"
+        f" `jit` does, compile in {laid_out:.1f} s, `Scan()` in {scan:.1f} s; forward"
+        f" and backward then take {ratio:.2f} times as long."
+    )
+
+
+def median(entry: Entry, what: What, unit: str) -> float:
+    """Returns the median of what is described just so.
+
+    Raises:
+        InputError: it was not measured.
+    """
+    for each in entry.measurements:
+        if each.what == what and each.unit == unit:
+            return each.median
+    raise _missing(entry, what, unit)
+
+
+def _missing(entry: Entry, what: What, unit: str) -> InputError:
+    """Returns the error of an entry that lacks a number."""
+    return InputError(
+        f"README's section of speed needs {dict(what)} in {unit}, which --suite="
+        f"{entry.suite} at {entry.commit} did not measure; run it again with --write."
+    )
+
+
+# What the README gives of a suite: rows of its table, or a sentence.
+ROWS: Mapping[str, Callable[[Entry], Iterator[str]]] = {"peers": layers, "lm": models}
+TOLD: Mapping[str, Callable[[Entry], str]] = {
+    "scan_vs_unrolled": unrolled,
+    "memory": memory,
+    "startup": startup,
+}
