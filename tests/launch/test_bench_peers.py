@@ -178,3 +178,11 @@ def test_table_has_a_row_for_each_cell_shape_and_side(monkeypatch):
     )
     assert {row[1] for row in cells} == {"3, 5, 4"}
     assert [row[5] for row in cells if row[2] == "rnnlab"] == ["1.00", "1.00"]
+
+
+def test_what_is_compared_with_a_revision_is_rnnlabs_own(monkeypatch):
+    monkeypatch.setattr(bench_peers, "SHAPES", [bench_peers.Shape(2, 3, 4)])
+    sides = bench_peers.sides()
+    assert list(sides) == ["lstm 2, 3, 4", "gru 2, 3, 4"]
+    loss, (params, x) = sides["gru 2, 3, 4"]()()
+    assert x.shape == (3, 2, 4) and params["recurrent"].shape == (4, 12)
