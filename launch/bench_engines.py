@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from launch import layer
-from launch.outcome import Outcome, measurement
+from launch.outcome import Measurement, Outcome, measurement
 from launch.turns import Run, in_turns
 from rnnlab.cells import CELLS
 from rnnlab.engines import Associative, Chunked, Deferred, Engine, Remat, Scan, Unrolled
@@ -110,19 +110,7 @@ def measure(repeats: int, groups: Sequence[Group] = GROUPS) -> Outcome:
         results = list(compare(group, repeats))
         parts.append(render(group, results))
         rows += guide(group, results, backend)
-        measurements += [
-            measurement(
-                {
-                    "cell": r.cell,
-                    "T": r.length,
-                    "B": group.batch,
-                    "engine": str(r.engine),
-                },
-                "s",
-                r.taken,
-            )
-            for r in results
-        ]
+        measurements += map(recorded, results)
     text = (
         f"One layer, H = {FEATURES}, float32, forward and backward towards all"
         f" parameters and the input, on each engine. Medians of {repeats} turns;"
@@ -133,6 +121,13 @@ def measure(repeats: int, groups: Sequence[Group] = GROUPS) -> Outcome:
     file = Path(str(importlib.resources.files("rnnlab.engines").joinpath(FILE)))
     table = "\n\n".join([text, *parts])
     return Outcome(table, tuple(measurements), {file: to_json(rows)})
+
+
+def recorded(result: Result) -> Measurement:
+    """Returns the seconds of a step."""
+    engine = str(result.engine)
+    what = {"cell": result.cell, "T": result.length, "engine": engine}
+    return measurement(what, "s", result.taken)
 
 
 def sides() -> Mapping[str, Callable[[], Run]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.language_modeling.task import LanguageTask
 from launch import peers
-from launch.outcome import Outcome, measurement
+from launch.outcome import Outcome, beside_rnnlab
 from launch.turns import Run, Yardsticks
 from rnnlab.cells import LSTM
 from rnnlab.data.streams import TrainStream
@@ -71,18 +71,16 @@ def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
         batches = stream(shape)
         runs = {name: make(shape, batches) for name, make in trainers.items()}
         taken, operation = yardsticks.in_turns(runs, repeats, SECONDS)
+        measurements += beside_rnnlab({"model": str(shape)}, taken)
         for name in trainers:
             low, middle, high = np.quantile(
                 shape.tokens / taken[name], (0.25, 0.5, 0.75)
             )
-            ratios = taken[name] / taken["rnnlab"]
-            what = {"model": str(shape), "code": name}
-            measurements.append(measurement(what, "s", taken[name]))
-            measurements.append(measurement(what, "times rnnlab", ratios))
+            ratio = np.median(taken[name] / taken["rnnlab"])
             share = np.median(shape.operations * operation / taken[name])
             rows.append(
                 f"| {shape} | {name} | {middle:,.0f} | {low:,.0f} to {high:,.0f}"
-                f" | {np.median(ratios):.2f} | {share:.0%} |"
+                f" | {ratio:.2f} | {share:.0%} |"
             )
     lines = [
         f"Tokens a second of the whole training step of a language model: embedding"

@@ -10,7 +10,7 @@ import numpy as np
 
 from launch import layer, peers
 from launch.layer import gradients
-from launch.outcome import Outcome, measurement
+from launch.outcome import Outcome, beside_rnnlab
 from launch.turns import Run, Yardsticks
 from rnnlab.cells import CELLS
 from rnnlab.engines import auto
@@ -66,16 +66,14 @@ def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
         layers = beside(libraries).items()
         runs = {name: ready(side, cell, shape) for name, side in layers}
         taken, operation = yardsticks.in_turns(runs, repeats, SECONDS)
+        measurements += beside_rnnlab({"cell": cell, "shape": str(shape)}, taken)
         for name in runs:
             low, middle, high = np.quantile(taken[name] * 1e3, (0.25, 0.5, 0.75))
-            ratios = taken[name] / taken["rnnlab"]
-            what = {"cell": cell, "shape": str(shape), "code": name}
-            measurements.append(measurement(what, "s", taken[name]))
-            measurements.append(measurement(what, "times rnnlab", ratios))
+            ratio = np.median(taken[name] / taken["rnnlab"])
             floors = np.median(taken[name] / (shape.operations(cell) * operation))
             rows.append(
                 f"| {cell} | {shape} | {name} | {middle:.1f} | {low:.1f} to {high:.1f}"
-                f" | {np.median(ratios):.2f} | {floors:.1f} |"
+                f" | {ratio:.2f} | {floors:.1f} |"
             )
     lines = [
         f"Milliseconds of one recurrent layer, forward and backward towards all"

@@ -1,6 +1,6 @@
 """What a suite of `launch.bench` hands back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,3 +48,18 @@ def measurement(what: Mapping[str, str | int], unit: str, values: Any) -> Measur
         for number in np.quantile(values, (0.25, 0.5, 0.75))
     )
     return Measurement(what, unit, median, low, high)
+
+
+def beside_rnnlab(
+    what: Mapping[str, str | int], taken: Mapping[str, np.ndarray]
+) -> Iterator[Measurement]:
+    """Yields the seconds of each code, and these as multiples of rnnlab's.
+
+    Args:
+        what: the settings that the codes share.
+        taken: seconds, one number a turn, by code.
+    """
+    for code, seconds in taken.items():
+        named = {**what, "code": code}
+        yield measurement(named, "s", seconds)
+        yield measurement(named, "times rnnlab", seconds / taken["rnnlab"])

@@ -1,5 +1,6 @@
 """The README's section of speed, from the newest numbers of each suite."""
 
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 
 from launch.ledger import Entry
@@ -9,6 +10,7 @@ SHAPES = ("32, 100, 128", "64, 70, 512", "20, 35, 1500")  # of the suite peers
 HEAD = """\
 | rnnlab is faster by | sizes | than the fastest other in JAX | than torch |
 |---|---|--:|--:|"""
+BELOW = "Below 1 rnnlab is slower."
 FIRST_STEP = "python -m launch.run, until the first step is done"
 
 What = Mapping[str, str | int]
@@ -27,10 +29,19 @@ def section(newest: Mapping[str, Entry]) -> str:
     told = [TOLD[name](newest[name]) for name in TOLD if name in newest]
     used = [newest[name] for name in (*ROWS, *TOLD) if name in newest]
     devices = ", ".join(dict.fromkeys(entry.device for entry in used))
-    commits = ", ".join(f"{entry.suite} {entry.commit}" for entry in used)
-    table = ["\n".join([HEAD, *rows])] if rows else []
-    under = f"Medians, on {devices}; by suite and commit: {commits}."
-    return "\n\n".join([*table, *told, under])
+    table = ["\n".join([HEAD, *rows]), BELOW] if rows else []
+    under = f"Medians, on {devices}; by suite: {'; '.join(map(circumstances, used))}."
+    return "\n\n".join([*table, *map(fill, [*told, under])])
+
+
+def circumstances(entry: Entry) -> str:
+    """Returns which code was measured, and how disturbed."""
+    return f"{entry.suite} at {entry.commit}, other processes at {entry.others:.0%}"
+
+
+def fill(text: str) -> str:
+    """Returns a paragraph in lines as long as the README's."""
+    return textwrap.fill(text, 88, break_long_words=False, break_on_hyphens=False)
 
 
 def layers(entry: Entry) -> Iterator[str]:

@@ -95,7 +95,8 @@ class Yardsticks:
         fastest = np.minimum(taken["product"], taken["product in torch"])
         self._products += fastest.tolist()
         self._copies += taken["copy"].tolist()
-        return taken, fastest / machine.PRODUCT_OPERATIONS
+        operation = fastest / machine.PRODUCT_OPERATIONS
+        return {name: taken[name] for name in sides}, operation
 
     def describe(self) -> str:
         """Returns how fast the machine was."""
