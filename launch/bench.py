@@ -12,14 +12,17 @@ section of speed is made.
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from launch import markers
 from launch.flags import start
-from launch.outcome import Outcome
 from rnnlab.errors import InputError
 from rnnlab.files import write_atomic
+
+if TYPE_CHECKING:  # --help does without numpy
+    from launch.outcome import Outcome
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLES, README = ROOT / "BENCHMARKS.md", ROOT / "README.md"
@@ -83,9 +86,9 @@ def check(suite: str, revision: str | None, write: bool) -> None:
         markers.split(README, "claims")
 
 
-def measure(suite: str, repeats: int) -> tuple[Outcome, float]:
+def measure(suite: str, repeats: int) -> "tuple[Outcome, float]":
     """Returns a suite's outcome, and the share of the cores that others had."""
-    import jax  # here, as below: --help does without it
+    import jax  # here, as below: --help does without it too
 
     from launch import machine
 
