@@ -58,22 +58,17 @@ def measure(
         for cell, passes, length in itertools.product(cells, PASSES, lengths)
         for result in compare(cell, passes, length, repeats)
     ]
-    rows = [
-        f"| {r.cell} | {r.passes} | {r.length} | {r.engine} | {r.compiling:.2f}"
-        f" | {np.median(r.taken) * 1e3:.2f} | {np.median(r.ratios):.2f} |"
-        for r in results
-    ]
     lines = [
         f"One layer, H = {FEATURES}, B = {BATCH}, float32: `Unrolled` lays out all T"
         f" steps, as a Python loop under `jit` does, `Scan` compiles `unroll` of them."
         f" With gradient: towards all parameters and the input. Compiling, with"
-        f" tracing, once; medians of {repeats} turns.",
+        f" tracing, once; medians and quartiles of {repeats} turns.",
         "",
         *verdicts(results),
         "",
-        "| cell | pass | T | engine | compile, s | call, ms | of Scan() |",
-        "|---|---|--:|---|--:|--:|--:|",
-        *rows,
+        "| cell | pass | T | engine | compile, s | call, ms | of Scan() | quartiles |",
+        "|---|---|--:|---|--:|--:|--:|--:|",
+        *map(row, results),
     ]
     return Outcome("\n".join(lines), tuple(itertools.chain(*map(recorded, results))))
 
@@ -98,6 +93,16 @@ def engines(cell: str) -> list[Engine]:
     """Returns those that run the cell, `Scan()` first."""
     split = isinstance(CELLS[cell](FEATURES), SplitCell)
     return [engine for engine in ENGINES if split or engine != Deferred()]
+
+
+def row(result: Result) -> str:
+    """Returns a line of the table."""
+    low, middle, high = np.quantile(result.ratios, (0.25, 0.5, 0.75))
+    return (
+        f"| {result.cell} | {result.passes} | {result.length} | {result.engine}"
+        f" | {result.compiling:.2f} | {np.median(result.taken) * 1e3:.2f}"
+        f" | {middle:.2f} | {low:.2f} to {high:.2f} |"
+    )
 
 
 def recorded(result: Result) -> list[Any]:

@@ -29,7 +29,11 @@ def test_each_engine_that_runs_the_cell_has_a_row_for_each_pass():
         for engine in engines
     ]
     assert [(row[0][2:], *row[1:4]) for row in rows[1:]] == keys
-    assert all(row[6] == "1.00 |" for row in rows[1:] if row[3] == str(Scan()))
+    assert all(
+        row[6:] == ["1.00", "1.00 to 1.00 |"]
+        for row in rows[1:]
+        if row[3] == str(Scan())
+    )
     assert outcome.table.count("\n- ") == 4
     calls, ratios, compiling = (outcome.measurements[k::3] for k in range(3))
     assert [tuple(each.what.values()) for each in calls] == [
