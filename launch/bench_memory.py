@@ -56,7 +56,7 @@ def measure(
         f" backward towards all parameters and the input: temporaries, beside"
         f" parameters, input and gradients, by XLA's account; and what a fresh process"
         f" grew by, at most, in its first step, gradients included, by Linux's."
-        f" Counted once, for they do not vary.",
+        f" Read once: XLA's account does not vary, Linux's by a tenth.",
         "",
         "| cell | B | T | engine | temporaries | of the first | a process grew by |",
         "|---|--:|--:|---|--:|--:|--:|",
