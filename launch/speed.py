@@ -93,8 +93,8 @@ def memory(entry: Entry) -> str:
         for engine in ("Scan(unroll=1)", "Remat(chunk=None)")
     )
     return (
-        f"Over {case['T']:,} steps of an LSTM `Remat()` keeps {remat / 1e6:,.0f} MB for"
-        f" the backward pass, `Scan()` {scan / 1e6:,.0f} MB."
+        f"Over {case['T']:,} steps of an LSTM `Remat()` takes {remat / 1e6:,.0f} MB of"
+        f" temporaries, forward and backward, `Scan()` {scan / 1e6:,.0f} MB."
     )
 
 

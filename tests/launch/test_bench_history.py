@@ -198,7 +198,7 @@ def test_the_claims_are_made_of_the_newest_numbers():
     text = section.replace("\n", " ")
     for words in (
         "| GRU layer, forward and backward | B, T, H: 64, 70, 512 | 1.25 (flax)",
-        "keeps 50 MB for the backward pass, `Scan()` 800 MB",
+        "takes 50 MB of temporaries, forward and backward, `Scan()` 800 MB",
         "An LSTM's 8 steps",
         "take 8 times as long to compile as `Scan()` takes, and then 1.25 times",
         "takes 1.0 s; `launch.run` with its defaults has done its first step after 6.0",
