@@ -1,6 +1,7 @@
 """The history of the benchmarks: a line of JSON for each table that was written."""
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +22,8 @@ class Entry(NamedTuple):
         versions: of Python and of libraries, by name.
         date: in ISO 8601.
         repeats: the turns, or processes, that medians and quartiles are of.
-        others: the share of all cores that other processes had meanwhile.
+        others: the share of all cores that other processes had meanwhile; None where
+            the system does not tell.
         measurements: the numbers.
     """
 
@@ -31,13 +33,13 @@ class Entry(NamedTuple):
     versions: dict[str, str]
     date: str
     repeats: int
-    others: float
+    others: float | None
     measurements: Sequence[Measurement]
 
 
 def entry(suite: str, repeats: int, others: float, outcome: Outcome) -> Entry:
     """Returns the line of what was measured here and now."""
-    share = round(others, 3)
+    share = None if math.isnan(others) else round(others, 3)
     return Entry(suite, *machine.facts(), repeats, share, outcome.measurements)
 
 
