@@ -31,6 +31,8 @@ def section(history: Iterable[Entry]) -> str:
     rows = [row for name in ROWS if name in known for row in ROWS[name](known[name])]
     told = [TOLD[name](known[name]) for name in TOLD if name in known]
     used = [known[name] for name in (*ROWS, *TOLD) if name in known]
+    if not used:
+        return ""
     devices = ", ".join(dict.fromkeys(entry.device for entry in used))
     table = ["\n".join([HEAD, *rows]), BELOW] if rows else []
     under = f"Medians, on {devices}; by suite: {'; '.join(map(circumstances, used))}."
@@ -41,7 +43,7 @@ def quiet(entry: Entry) -> bool:
     """Returns whether a ratio to torch's time would be fair.
 
     Its threads wait for each other by spinning: beside busy neighbours, at half of the
-    cores, its step was seen to take 5 to 27 times as long as rnnlab's, alone as long.
+    cores, its step was seen to take 5 to 28 times as long as rnnlab's, alone as long.
     """
     return entry.others is not None and entry.others <= QUIET
 
