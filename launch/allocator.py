@@ -10,6 +10,13 @@ import platform
 
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # as in glibc's malloc.h
 
+# The same for a process that is to be started: glibc reads them, others do not.
+VARIABLES = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**63 - 1),
+}
+
 
 def keep_freed_memory() -> None:
     """Asks glibc to serve all sizes from one heap that only grows; elsewhere, nothing.

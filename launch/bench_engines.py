@@ -7,18 +7,16 @@ import functools
 import importlib.resources
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from launch import machine
-from launch.bench_layers import gradients
-from launch.outcome import Outcome
-from launch.turns import in_turns
-from rnnlab.cell import Params
+from launch import layer
+from launch.outcome import Measurement, Outcome, measurement
+from launch.turns import Run, in_turns
 from rnnlab.cells import CELLS
 from rnnlab.engines import Associative, Chunked, Deferred, Engine, Remat, Scan, Unrolled
 from rnnlab.engines.auto import FILE, Row, measured, structure, to_json
@@ -105,24 +103,49 @@ class Result(NamedTuple):
 
 def measure(repeats: int, groups: Sequence[Group] = GROUPS) -> Outcome:
     """Returns tables for all groups, and what `auto` goes by on this backend."""
-    others = machine.others_share()
     backend = jax.default_backend()
     rows = [row for row in measured() if row.backend != backend]
-    parts = []
+    parts, measurements = [], []
     for group in groups:
         results = list(compare(group, repeats))
         parts.append(render(group, results))
         rows += guide(group, results, backend)
+        measurements += map(recorded, results)
     text = (
         f"One layer, H = {FEATURES}, float32, forward and backward towards all"
         f" parameters and the input, on each engine. Medians of {repeats} turns;"
         f" compiling, with tracing, once; memory is XLA's figure for temporaries,"
         f" beside input, parameters and gradients. A dash: compiling fewer steps took"
-        f" more than {PATIENCE:.0f} s already. Other processes had {others():.0%} of"
-        f" the cores meanwhile."
+        f" more than {PATIENCE:.0f} s already."
     )
     file = Path(str(importlib.resources.files("rnnlab.engines").joinpath(FILE)))
-    return Outcome("\n\n".join([text, *parts]), {file: to_json(rows)})
+    table = "\n\n".join([text, *parts])
+    return Outcome(table, tuple(measurements), {file: to_json(rows)})
+
+
+def recorded(result: Result) -> Measurement:
+    """Returns the seconds of a step."""
+    engine = str(result.engine)
+    what = {"cell": result.cell, "T": result.length, "engine": engine}
+    return measurement(what, "s", result.taken)
+
+
+def sides() -> Mapping[str, Callable[[], Run]]:
+    """Returns what makes a step ready, by cell, length and engine.
+
+    At the middle length of each group, and without `Unrolled`, which takes a minute to
+    compile there.
+    """
+    found = {}
+    for group in GROUPS:
+        length = group.lengths[len(group.lengths) // 2]
+        for name, engine in itertools.product(group.cells, group.engines):
+            if not isinstance(engine, Unrolled):
+                cell = CELLS[name](FEATURES)
+                found[f"{name}, T = {length:,}, {engine}"] = functools.partial(
+                    layer.step, engine, cell, length, group.batch
+                )
+    return found
 
 
 def compare(group: Group, repeats: int) -> Iterator[Result]:
@@ -130,41 +153,21 @@ def compare(group: Group, repeats: int) -> Iterator[Result]:
     for name in group.cells:
         slow: set[Engine] = set()
         for length in group.lengths:
-            shape = (2, length, group.batch, FEATURES)
-            x, w = np.random.default_rng(0).standard_normal(shape, np.float32)
-            arguments = jax.device_put((draw(name), x, w))
+            cell = CELLS[name](FEATURES)
+            arguments = layer.arguments(cell, length, group.batch)
             runs, compiling, memory = {}, {}, {}
             for engine in [e for e in group.engines if e not in slow]:
                 start = time.perf_counter()
-                step = compiled(engine, name, arguments)
+                step = layer.gradients(layer.on(engine, cell)).lower(*arguments)
+                step = step.compile()
                 compiling[engine] = time.perf_counter() - start
                 memory[engine] = step.memory_analysis().temp_size_in_bytes
-                runs[engine] = functools.partial(call, step, arguments)
+                runs[engine] = functools.partial(layer.call, step, arguments)
                 if compiling[engine] > PATIENCE and engine != group.engines[0]:
                     slow.add(engine)
             taken = in_turns(runs, repeats, SECONDS)
             for e in runs:
                 yield Result(name, length, e, compiling[e], memory[e], taken[e])
-
-
-def draw(name: str) -> Params:
-    """Returns a cell's parameters."""
-    return CELLS[name](FEATURES).init(jax.random.key(0), FEATURES)
-
-
-def compiled(engine: Engine, name: str, arguments: tuple[Any, Any, Any]) -> Any:
-    """Returns the gradients of sum(y * w), compiled for (params, x, w)."""
-    cell = CELLS[name](FEATURES)
-
-    def apply(params, x):
-        return engine(cell, params, cell.initial(x.shape[1:-1]), x)[1]
-
-    return gradients(apply).lower(*arguments).compile()
-
-
-def call(step: Callable[..., Any], arguments: tuple[Any, Any, Any]) -> None:
-    """Runs a compiled step and waits for it."""
-    jax.block_until_ready(step(*arguments))
 
 
 def render(group: Group, results: Iterable[Result]) -> str:

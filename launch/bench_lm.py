@@ -2,15 +2,15 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from experiments.language_modeling.task import LanguageTask
 from launch import peers
-from launch.outcome import Outcome
-from launch.turns import Yardsticks
+from launch.outcome import Outcome, beside_rnnlab
+from launch.turns import Run, Yardsticks
 from rnnlab.cells import LSTM
 from rnnlab.data.streams import TrainStream
 from rnnlab.engines import auto
@@ -66,11 +66,12 @@ def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
         for name, library in libraries.items()
     }
     yardsticks = Yardsticks(libraries["torch"].product())
-    rows = []
+    rows, measurements = [], []
     for shape in shapes:
         batches = stream(shape)
-        sides = {name: make(shape, batches) for name, make in trainers.items()}
-        taken, operation = yardsticks.in_turns(sides, repeats, SECONDS)
+        runs = {name: make(shape, batches) for name, make in trainers.items()}
+        taken, operation = yardsticks.in_turns(runs, repeats, SECONDS)
+        measurements += beside_rnnlab({"model": str(shape)}, taken)
         for name in trainers:
             low, middle, high = np.quantile(
                 shape.tokens / taken[name], (0.25, 0.5, 0.75)
@@ -95,7 +96,17 @@ def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
         "|---|---|--:|--:|--:|--:|",
         *rows,
     ]
-    return Outcome("\n".join(lines))
+    return Outcome("\n".join(lines), tuple(measurements))
+
+
+def sides() -> Mapping[str, Callable[[], Run]]:
+    """Returns what makes a training step of rnnlab's ready, by shape."""
+    return {str(shape): functools.partial(ready, shape) for shape in SHAPES}
+
+
+def ready(shape: Shape) -> Run:
+    """Returns rnnlab's training step on batches of its own."""
+    return ours(shape, stream(shape))
 
 
 def language_task(shape: Shape, batches: TrainStream) -> LanguageTask:

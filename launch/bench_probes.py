@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from launch import machine
 from launch.bench_lm import LAYERS, Shape, language_task, stream
-from launch.outcome import Outcome
+from launch.outcome import Measurement, Outcome, measurement
 from launch.turns import in_turns
 from rnnlab.training import step as training
 from rnnlab.training.probing import keep, prober
@@ -23,25 +22,25 @@ SHAPES = (
 
 def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
     """Returns a probe's time in steps, and its share at one in a hundred steps."""
-    others = machine.others_share()
-    rows = [compare(shape, repeats) for shape in shapes]
+    rows, measurements = zip(
+        *[compare(shape, repeats) for shape in shapes], strict=True
+    )
     lines = [
         f"A language model of {LAYERS} LSTM layers: the time of a probe"
         f" (`--probe_every`: gradients by lag, gates, forget times and norms of each"
         f" layer, update ratios, gradient noise) beside that of a training step, and"
         f" its share of the time at one in {EVERY} steps. Medians of {repeats} turns;"
-        f" compiling, once a run, is not counted. Other processes had {others():.0%} of"
-        f" the cores meanwhile.",
+        f" compiling, once a run, is not counted.",
         "",
         "| B, T, H, V | step, ms | probe, ms | of a step | share of the time |",
         "|---|--:|--:|--:|--:|",
         *rows,
     ]
-    return Outcome("\n".join(lines))
+    return Outcome("\n".join(lines), measurements)
 
 
-def compare(shape: Shape, repeats: int) -> str:
-    """Returns the row of a model."""
+def compare(shape: Shape, repeats: int) -> tuple[str, Measurement]:
+    """Returns the row of a model, and a probe in steps."""
     task = language_task(shape, stream(shape))
     settings = Training(optimizer="sgd", learning_rate=0.1)
     update, probe = training.train_step(task, settings, steps=10**6), prober(task)
@@ -58,9 +57,11 @@ def compare(shape: Shape, repeats: int) -> str:
         return jax.block_until_ready(probe(keep(state), state.params, batch))
 
     taken = in_turns({"step": step, "probe": look}, repeats, SECONDS)
-    ratio = float(np.median(taken["probe"] / taken["step"]))
+    ratios = taken["probe"] / taken["step"]
+    ratio = float(np.median(ratios))
     seconds = {name: float(np.median(each)) * 1e3 for name, each in taken.items()}
-    return (
+    row = (
         f"| {shape} | {seconds['step']:.1f} | {seconds['probe']:.1f} | {ratio:.2f}"
         f" | {ratio / (EVERY + ratio):.1%} |"
     )
+    return row, measurement({"model": str(shape)}, "of a step", ratios)

@@ -8,10 +8,9 @@ import jax
 import numpy as np
 
 from experiments.language_modeling.task import LanguageTask
-from launch import machine
 from launch.bench_lm import LAYERS, Shape, language_task, stream
 from launch.bench_probes import SHAPES
-from launch.outcome import Outcome
+from launch.outcome import Measurement, Outcome, measurement
 from launch.turns import in_turns
 from rnnlab.training import step as training
 from rnnlab.training.checkpoints import Checkpoints
@@ -25,26 +24,28 @@ EVERY = 100  # steps between two saves
 
 def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
     """Returns shares of a step's time."""
-    others = machine.others_share()
-    rows = [compare(shape, repeats) for shape in shapes]
+    rows, measurements = [], []
+    for shape in shapes:
+        row, more = compare(shape, repeats)
+        rows.append(row)
+        measurements += more
     lines = [
         f"A language model of {LAYERS} LSTM layers, Adam. Checks: a step that looks"
         f" whether loss, gradient norm, rate, carries and parameters are finite and"
         f" else leaves all as it was, beside one that does not. Input: a batch read,"
         f" its ids compared with the vocabulary. Save: what the steps meanwhile, and"
         f" the wait for its end, took longer than without it, at one in {EVERY} steps."
-        f" Medians of {repeats} turns, quartiles in brackets. Other processes had"
-        f" {others():.0%} of the cores meanwhile.",
+        f" Medians of {repeats} turns, quartiles in brackets.",
         "",
         "| B, T, H, V | step, ms | checks | input | state, MB | a save, ms | saves |",
         "|---|--:|--:|--:|--:|--:|--:|",
         *rows,
     ]
-    return Outcome("\n".join(lines))
+    return Outcome("\n".join(lines), tuple(measurements))
 
 
-def compare(shape: Shape, repeats: int) -> str:
-    """Returns the row of a model."""
+def compare(shape: Shape, repeats: int) -> tuple[str, list[Measurement]]:
+    """Returns the row of a model, and its shares as data."""
     task = language_task(shape, stream(shape))
     settings = Training(optimizer="adam", learning_rate=1e-3)
     updates = {
@@ -88,11 +89,20 @@ def compare(shape: Shape, repeats: int) -> str:
 
         both = in_turns({"without": steps, "with": steps_and_save}, repeats, SECONDS)
     save = both["with"] - both["without"]
-    return (
-        f"| {shape} | {one * 1e3:.1f} | {share(taken['step'] / taken['unchecked'] - 1)}"
-        f" | {share(taken['input'] / taken['step'])} | {size / 1e6:.0f}"
-        f" | {np.median(save) * 1e3:.0f} | {share(save / (EVERY * one))} |"
+    shares = {
+        "checks": taken["step"] / taken["unchecked"] - 1,
+        "input": taken["input"] / taken["step"],
+        "saves": save / (EVERY * one),
+    }
+    row = (
+        f"| {shape} | {one * 1e3:.1f} | {share(shares['checks'])}"
+        f" | {share(shares['input'])} | {size / 1e6:.0f}"
+        f" | {np.median(save) * 1e3:.0f} | {share(shares['saves'])} |"
     )
+    return row, [
+        measurement({"model": str(shape), "what": name}, "of a step", values)
+        for name, values in shares.items()
+    ]
 
 
 def unchecked_step(task: LanguageTask, settings: Training, steps: int) -> training.Step:

@@ -11,8 +11,7 @@ import numpy as np
 import optax
 
 from experiments.vanishing_gradients.network import Network, clipped_sgd, learner
-from launch import machine
-from launch.outcome import Outcome
+from launch.outcome import Measurement, Outcome, measurement
 from launch.turns import Run, in_turns
 from rnnlab.cell import Cell
 from rnnlab.cells import GRU, LSTM, Elman
@@ -43,35 +42,44 @@ CASES = (
 
 def measure(repeats: int, cases: Sequence[Case] = CASES) -> Outcome:
     """Returns updates a second, and how many times those of one seed and of flax."""
-    others = machine.others_share()
-    rows = [row for case in cases for row in compare(case, repeats)]
+    rows, measurements = [], []
+    for case in cases:
+        more_rows, more = compare(case, repeats)
+        rows += more_rows
+        measurements += more
     lines = [
         f"One layer and a linear output, SGD with the gradient clipped by its norm, new"
         f" sequences drawn in each update, float32: updates a second of all seeds"
         f" together, beside one seed, and beside the same update written with flax's"
-        f" `nn.RNN`, one seed after the other. Medians of {repeats} turns. Other"
-        f" processes had {others():.0%} of the cores meanwhile.",
+        f" `nn.RNN`, one seed after the other. Medians of {repeats} turns.",
         "",
         "| cell | problem | batch | seeds | updates/s | of one seed | of flax |",
         "|---|---|--:|--:|--:|--:|--:|",
         *rows,
     ]
-    return Outcome("\n".join(lines))
+    return Outcome("\n".join(lines), tuple(measurements))
 
 
-def compare(case: Case, repeats: int) -> list[str]:
-    """Returns a row for each number of seeds."""
+def compare(case: Case, repeats: int) -> tuple[list[str], list[Measurement]]:
+    """Returns a row for each number of seeds, and as data."""
     sides = {count: side_by_side(case, count) for count in SEEDS}
     taken = in_turns({**sides, "flax": plain(case)}, repeats, SECONDS)
     rates = {
         name: UPDATES * (1 if name == "flax" else name) / seconds
         for name, seconds in taken.items()
     }
-    return [
+    named = {"cell": str(case.cell), "problem": str(case.problem), "B": case.batch}
+    rows = [
         f"| {case.cell} | {case.problem} | {case.batch} | {count}"
         f" | {np.median(rates[count]):,.0f}"
         f" | {np.median(rates[count] / rates[1]):.2f}"
         f" | {np.median(rates[count] / rates['flax']):.2f} |"
+        for count in SEEDS
+    ]
+    return rows, [
+        measurement(
+            {**named, "seeds": count}, "times flax", rates[count] / rates["flax"]
+        )
         for count in SEEDS
     ]
 

@@ -1,5 +1,6 @@
 """The machine that a benchmark runs on: what it is, how fast, and how busy."""
 
+import contextlib
 import datetime
 import importlib.metadata
 import os
@@ -8,6 +9,7 @@ import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -73,23 +75,48 @@ def others_share() -> Callable[[], float]:
     return share
 
 
+class Facts(NamedTuple):
+    """What a number depends on beside what was measured, as JSON data.
+
+    Attributes:
+        commit: this code's, `-dirty` where files differ from it.
+        device: processor, cores that this process may use, JAX's backend.
+        versions: of Python and of the libraries that are compared.
+        date: in ISO 8601.
+    """
+
+    commit: str
+    device: str
+    versions: dict[str, str]
+    date: str
+
+
+def facts() -> Facts:
+    """Returns what holds here and now."""
+    versions = {"Python": platform.python_version()}
+    for name in ("jax", "flax", "dm-haiku", "equinox", "torch"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    cores = f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} cores"
+    return Facts(
+        results.commit() or "unknown",
+        f"{_processor()}, {cores}, {jax.default_backend()}",
+        versions,
+        str(datetime.date.today()),
+    )
+
+
 def describe() -> str:
     """Returns one line: commit, processor, versions, allocator, date."""
-    versions = [f"Python {platform.python_version()}"]
-    for name in ("jax", "flax", "dm-haiku", "equinox", "torch"):
-        try:
-            versions.append(f"{name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    known = facts()
     malloc = [f"{k}={v}" for k, v in os.environ.items() if k.startswith("MALLOC_")]
-    cores = f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} cores"
     return "; ".join(
         [
-            f"Commit {results.commit() or 'unknown'}",
-            f"{_processor()}, {cores}, {jax.default_backend()}",
-            ", ".join(versions),
+            f"Commit {known.commit}",
+            known.device,
+            ", ".join(f"{name} {number}" for name, number in known.versions.items()),
             " ".join(["allocator: that of launch/allocator.py for all", *malloc]),
-            f"{datetime.date.today()}",
+            known.date,
         ]
     )
 

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from launch.bench_engines import call
-from launch.bench_layers import gradients
+from launch.layer import call, gradients, on
 from launch.solve import ADDING, PARITY, TOYS, TRAINING, Toy, solve
 from launch.turns import in_turns
 from rnnlab.cell import Cell
@@ -87,11 +86,7 @@ def speed(cell: Cell[Any], engine: Engine, repeats: int) -> tuple[float, float]:
     arguments = jax.device_put((params, x, np.ones(y.shape, np.float32)))
     runs = {}
     for each in (engine, Scan()):
-
-        def apply(params, x, each=each):
-            return each(cell, params, carry, x)[1]
-
-        step = gradients(apply).lower(*arguments).compile()
+        step = gradients(on(each, cell)).lower(*arguments).compile()
         runs[each] = functools.partial(call, step, arguments)
     taken = in_turns(runs, repeats, SECONDS)
     rate = STEPS * ROWS / float(np.median(taken[engine]))

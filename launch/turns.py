@@ -3,6 +3,7 @@
 On a shared machine a rate says little, a ratio within one turn much more.
 """
 
+import functools
 import math
 import statistics
 import time
@@ -14,6 +15,7 @@ import numpy as np
 from launch import machine
 
 Run = Callable[[], object]
+Clock = Callable[[int], float]
 Name = TypeVar("Name")
 
 
@@ -22,29 +24,43 @@ def in_turns(
 ) -> dict[Name, np.ndarray]:
     """Returns the seconds that a call of each side took, one number a turn.
 
-    In a turn each side is called as often as fills `seconds`. The first calls, which
-    compile, are not counted, nor is the first of several in a turn.
-
     Args:
         sides: functions that return when their work is done.
         repeats: the number of turns.
         seconds: what a side gets of each turn.
     """
+    clocks = {name: functools.partial(clock, run) for name, run in sides.items()}
+    return clocked(clocks, repeats, seconds)
+
+
+def clocked(
+    clocks: Mapping[Name, Clock], repeats: int, seconds: float
+) -> dict[Name, np.ndarray]:
+    """Returns the seconds that a call of each side took, one number a turn.
+
+    In a turn each side is called as often as fills `seconds`. The first calls, which
+    compile, are not counted, nor is the first of several in a turn.
+
+    Args:
+        clocks: functions that call a side so many times and return the mean seconds.
+        repeats: the number of turns.
+        seconds: what a side gets of each turn.
+    """
     calls = {}
-    for name, run in sides.items():
-        run()
-        run()
-        calls[name] = math.ceil(seconds / _clock(run, 1))
-    taken = {name: [] for name in sides}
+    for name, read in clocks.items():
+        read(1)
+        read(1)
+        calls[name] = math.ceil(seconds / read(1))
+    taken = {name: [] for name in clocks}
     for _ in range(repeats):
-        for name, run in sides.items():
+        for name, read in clocks.items():
             if calls[name] > 1:
-                run()  # caches and threads belong to the side before
-            taken[name].append(_clock(run, calls[name]))
+                read(1)  # caches and threads belong to the side before
+            taken[name].append(read(calls[name]))
     return {name: np.array(numbers) for name, numbers in taken.items()}
 
 
-def _clock(run: Run, calls: int) -> float:
+def clock(run: Run, calls: int) -> float:
     """Returns the mean seconds of a call."""
     start = time.perf_counter()
     for _ in range(calls):
@@ -67,7 +83,6 @@ class Yardsticks:
         }
         self._products: list[float] = []
         self._copies: list[float] = []
-        self._others = machine.others_share()
 
     def in_turns(
         self, sides: Mapping[str, Run], repeats: int, seconds: float
@@ -80,14 +95,14 @@ class Yardsticks:
         fastest = np.minimum(taken["product"], taken["product in torch"])
         self._products += fastest.tolist()
         self._copies += taken["copy"].tolist()
-        return taken, fastest / machine.PRODUCT_OPERATIONS
+        operation = fastest / machine.PRODUCT_OPERATIONS
+        return {name: taken[name] for name in sides}, operation
 
     def describe(self) -> str:
-        """Returns how fast the machine was, and how busy with other work."""
+        """Returns how fast the machine was."""
         rate = machine.PRODUCT_OPERATIONS / statistics.median(self._products) / 1e9
         copied = machine.COPY_BYTES / statistics.median(self._copies) / 1e9
         return (
             f"A product of 2048 x 2048, by XLA or torch, whichever was faster, ran at"
-            f" {rate:.0f} GFLOP/s, a copy at {copied:.1f} GB/s, read and written. Other"
-            f" processes had {self._others():.0%} of the cores meanwhile."
+            f" {rate:.0f} GFLOP/s, a copy at {copied:.1f} GB/s, read and written."
         )

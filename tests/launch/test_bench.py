@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 from launch import bench, bench_lm, machine, peers, turns
-from launch.bench import replace
-from launch.outcome import Outcome
 from rnnlab.errors import InputError
 
 pytest.importorskip("torch")
@@ -75,38 +73,29 @@ def test_table_has_a_row_for_each_side_and_shape(monkeypatch):
     monkeypatch.setattr(machine, "product", lambda: lambda: None)
     monkeypatch.setattr(machine, "copy", lambda: lambda: None)
     monkeypatch.setattr(LIBRARIES["torch"], "product", lambda: lambda: None)
-    rows = bench_lm.measure(2, [SHAPE]).table.splitlines()[-3:]
-    assert [row.split(" | ")[1] for row in rows] == ["rnnlab", "flax", "torch"]
-    assert rows[0].split(" | ")[4] == "1.00"
-
-
-def test_replace_changes_what_stands_between_the_markers():
-    text = "a\n<!-- bench:lm -->\nold\n<!-- /bench:lm -->\nb\n"
-    new = replace(text, "lm", "new")
-    assert new == "a\n<!-- bench:lm -->\nnew\n<!-- /bench:lm -->\nb\n"
-    assert replace(new, "lm", "new") == new
-
-
-@pytest.mark.parametrize("text", ["", "<!-- bench:lm -->", "<!-- /bench:lm -->"])
-def test_replace_needs_both_markers(text):
-    with pytest.raises(InputError, match="markers <!-- bench:lm -->"):
-        replace(text, "lm", "new")
-
-
-def test_write_replaces_the_table_and_the_suites_files(monkeypatch, tmp_path):
-    tables, other = tmp_path / "BENCHMARKS.md", tmp_path / "measured.json"
-    tables.write_text("<!-- bench:lm -->\nold\n<!-- /bench:lm -->")
-    monkeypatch.setattr(bench, "FILE", tables)
-    bench.write("lm", Outcome("new", {other: "[]"}))
-    assert tables.read_text() == "<!-- bench:lm -->\nnew\n<!-- /bench:lm -->"
-    assert other.read_text() == "[]"
+    outcome = bench_lm.measure(1, [SHAPE])
+    rows = [row.split(" | ") for row in outcome.table.splitlines()[-3:]]
+    assert [row[1] for row in rows] == ["rnnlab", "flax", "torch"]
+    assert rows[0][4] == "1.00"
+    # The table and the data say the same.
+    for row, seconds, ratio in zip(
+        rows, outcome.measurements[::2], outcome.measurements[1::2], strict=True
+    ):
+        assert seconds.what == ratio.what == {"model": str(SHAPE), "code": row[1]}
+        assert (seconds.unit, ratio.unit) == ("s", "times rnnlab")
+        assert seconds.low <= seconds.median <= seconds.high
+        rate = float(row[2].replace(",", ""))
+        assert rate * seconds.median == pytest.approx(SHAPE.tokens, rel=0.01)
+        assert float(row[4]) == pytest.approx(ratio.median, abs=0.006)
 
 
 def test_every_suite_measures_and_has_a_place():
-    text = bench.FILE.read_text()
-    for suite, module in bench.SUITES.items():
-        assert callable(pytest.importorskip(module).measure)
-        assert replace(text, suite, "new") != text
+    assert set(bench.COMPARED) <= bench.SUITES.keys()
+    for suite, name in bench.SUITES.items():
+        module = pytest.importorskip(name)
+        assert callable(module.measure)
+        assert ("sides" in vars(module)) == (suite in bench.COMPARED)
+        bench.check(suite, None, write=True)
 
 
 def test_description_names_commit_machine_and_versions():

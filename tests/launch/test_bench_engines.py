@@ -29,13 +29,18 @@ def lines(outcome):
 
 
 def test_each_engine_has_a_row_at_each_length():
-    rows = [line.split(" | ") for line in lines(bench_engines.measure(2, SMALL))]
+    outcome = bench_engines.measure(2, SMALL)
+    rows = [line.split(" | ") for line in lines(outcome)]
     assert [(row[0].removeprefix("| "), row[1], row[2]) for row in rows] == [
         ("cell", "T", "engine"),
         *[("elman", t, str(e)) for t in ("1", "3") for e in (Scan(), Deferred())],
         ("cell", "T", "engine"),
         *[("mingru", "3", str(e)) for e in (Scan(), Associative())],
     ]
+    assert [
+        [each.what["cell"], f"{each.what['T']}", each.what["engine"]]
+        for each in outcome.measurements
+    ] == [[row[0].removeprefix("| "), *row[1:3]] for row in rows if row[1] != "T"]
     for row in rows:
         if row[2] == str(Scan()):
             assert row[5] == "1.00" and row[7] == "1.00 |"
@@ -77,3 +82,15 @@ def test_groups_name_cells_that_their_engines_run():
         assert group.guides is None or group.guides in group.cells
         for name in group.cells:
             assert all(isinstance(CELLS[name](3), e.runs) for e in group.engines)
+
+
+def test_sides_are_steps_at_the_middle_length_of_each_group(monkeypatch):
+    monkeypatch.setattr(bench_engines, "GROUPS", SMALL)
+    sides = bench_engines.sides()
+    assert list(sides) == [
+        f"elman, T = 3, {Scan()}",
+        f"elman, T = 3, {Deferred()}",
+        f"mingru, T = 3, {Scan()}",
+        f"mingru, T = 3, {Associative()}",
+    ]
+    sides[f"elman, T = 3, {Deferred()}"]()()

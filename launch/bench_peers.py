@@ -1,16 +1,17 @@
-"""One recurrent layer, forward and backward: rnnlab's and those of five libraries."""
+"""One recurrent layer, forward and backward: rnnlab's beside those of five others."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from launch import peers
-from launch.outcome import Outcome
-from launch.turns import Yardsticks
+from launch import layer, peers
+from launch.layer import gradients
+from launch.outcome import Outcome, beside_rnnlab
+from launch.turns import Run, Yardsticks
 from rnnlab.cells import CELLS
 from rnnlab.engines import auto
 
@@ -58,18 +59,14 @@ def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
     Raises:
         InputError: a library to compare with is not installed.
     """
-    libraries = peers.load("layers", "flax", "nnx", "haiku", "equinox", "torch")
+    libraries = peers.load("peers", "flax", "nnx", "haiku", "equinox", "torch")
     yardsticks = Yardsticks(libraries["torch"].product())
-    rows = []
+    rows, measurements = [], []
     for cell, shape in [(cell, shape) for cell in GATES for shape in shapes]:
-        size = (2, shape.steps, shape.batch, shape.features)
-        x, w = np.random.default_rng(0).standard_normal(size, np.float32)
-        runs = {
-            name: functools.partial(run, params)
-            for name, side in sides(libraries).items()
-            for params, run in [side(cell, x, w)]
-        }
+        layers = beside(libraries).items()
+        runs = {name: ready(side, cell, shape) for name, side in layers}
         taken, operation = yardsticks.in_turns(runs, repeats, SECONDS)
+        measurements += beside_rnnlab({"cell": cell, "shape": str(shape)}, taken)
         for name in runs:
             low, middle, high = np.quantile(taken[name] * 1e3, (0.25, 0.5, 0.75))
             ratio = np.median(taken[name] / taken["rnnlab"])
@@ -93,46 +90,48 @@ def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
         "|---|---|---|--:|--:|--:|--:|",
         *rows,
     ]
-    return Outcome("\n".join(lines))
+    return Outcome("\n".join(lines), tuple(measurements))
 
 
-def sides(libraries) -> dict[str, Side]:
+def sides() -> Mapping[str, Callable[[], Run]]:
+    """Returns what makes rnnlab's layer ready, by cell and shape."""
+    return {
+        f"{cell} {shape}": functools.partial(ready, compiled(ours), cell, shape)
+        for cell in GATES
+        for shape in SHAPES
+    }
+
+
+def ready(side: Side, cell: str, shape: Shape) -> Run:
+    """Returns a side's step on normal input."""
+    size = (2, shape.steps, shape.batch, shape.features)
+    x, w = np.random.default_rng(0).standard_normal(size, np.float32)
+    params, run = side(cell, x, w)
+    return functools.partial(run, params)
+
+
+def beside(libraries) -> dict[str, Side]:
     """Returns what is compared, by name; `libraries` are modules of `launch.peers`."""
     by_jax = {"rnnlab": ours} | {
         name: library.layer for name, library in libraries.items() if name != "torch"
     }
-    made = {name: compiled(layer) for name, layer in by_jax.items()}
+    made = {name: compiled(make) for name, make in by_jax.items()}
     return made | {"torch": libraries["torch"].side}
 
 
-def compiled(layer: Callable[[str, jax.Array], tuple[Any, Any]]) -> Side:
+def compiled(make: Callable[[str, jax.Array], tuple[Any, Any]]) -> Side:
     """Returns the side of a layer in JAX: of parameters, and y of them and x."""
 
     def side(cell, x, w):
         x, w = jnp.asarray(x), jnp.asarray(w)
-        params, apply = layer(cell, x)
+        params, apply = make(cell, x)
         run = gradients(apply)
         return params, lambda params: jax.block_until_ready(run(params, x, w))
 
     return side
 
 
-def gradients(apply: Callable[[Any, jax.Array], jax.Array]) -> Any:
-    """Returns the jitted function of params, x and w that a step is.
-
-    It gives the sum of y * w, and its gradients by params and x.
-    """
-
-    def loss(params, x, w):
-        return (apply(params, x) * w).sum()
-
-    return jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))
-
-
 def ours(cell: str, x: jax.Array) -> tuple[Any, Any]:
     """Returns rnnlab's parameters, and y of (parameters, x): [T, B, H] -> [T, B, H]."""
-    _, batch, features = x.shape
-    kind = CELLS[cell](features)
-    engine = auto(kind)
-    params = kind.init(jax.random.key(0), features)
-    return params, lambda params, x: engine(kind, params, kind.initial((batch,)), x)[1]
+    kind = CELLS[cell](x.shape[-1])
+    return kind.init(jax.random.key(0), x.shape[-1]), layer.on(auto(kind), kind)
