@@ -86,7 +86,11 @@ class Layout(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class OneDevice:
-    """All arrays lie where JAX puts them."""
+    """All arrays lie where JAX puts them.
+
+    Attributes:
+        rule: what a run's bits depend on beside its device; see `numerics`.
+    """
 
     rule: str = "replicated"
 

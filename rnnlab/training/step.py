@@ -85,7 +85,14 @@ Step = Callable[[State, Batch], tuple[State, Metrics]]
 def train_step(
     task: Task, settings: Training, steps: int, layout: Layout = ONE
 ) -> Step:
-    """Returns the compiled update; it takes over the buffers of the state given.
+    """Returns the compiled `update`; it takes over the buffers of the state given."""
+    return jax.jit(update(task, settings, steps, layout), donate_argnums=0)
+
+
+def update(
+    task: Task, settings: Training, steps: int, layout: Layout = ONE
+) -> Callable[..., tuple[State, Metrics]]:
+    """Returns a function of state, batch and perhaps a factor on the learning rate.
 
     An update whose loss, gradient norm, rate or carries are not finite changes neither
     parameters nor optimizer nor carry; it is counted in `skipped`. So does a norm whose
@@ -112,8 +119,11 @@ def train_step(
     def stay(seen: Seen, kept: Any, params: Params) -> tuple[Params, Any]:
         return params, kept
 
-    def update(state: State, batch: Batch) -> tuple[State, Metrics]:
+    def change(
+        state: State, batch: Batch, factor: jax.Array | float = 1.0
+    ) -> tuple[State, Metrics]:
         seen = look(state, batch)
+        seen = seen._replace(rate=seen.rate * factor)
         finite = all_finite((seen.loss, seen.norm, seen.rate, seen.memory))
         # A branch: to select each number of both states reads them once more.
         params, kept = jax.lax.cond(
@@ -133,7 +143,7 @@ def train_step(
         metrics = Metrics(seen.loss, seen.norm, seen.rate, skipped)
         return layout.constrain(task, after), metrics
 
-    return jax.jit(update, donate_argnums=0)
+    return change
 
 
 def looker(

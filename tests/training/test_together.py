@@ -1,0 +1,184 @@
+"""Runs side by side: each as if it were alone, and its folder too."""
+
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+from tiny import SETTINGS, Interrupted, make_task, same_bits, same_metrics, terminate
+
+from rnnlab.cells import LSTM
+from rnnlab.errors import Diverged, InputError, Preempted
+from rnnlab.training import events, loop, together
+from rnnlab.training.checkpoints import Checkpoints
+from rnnlab.training.writers import read_metrics
+
+PLATEAU = dataclasses.replace(SETTINGS, schedule="plateau", eval_every=2)
+KNOBS = [(0, 0.01), (1, 0.01), (1, 0.03), (2, 0.002)]  # seeds and learning rates
+
+
+def describe(loss):
+    return {"bits": loss}
+
+
+def members(folder, settings, knobs=KNOBS):
+    found = []
+    for place, (seed, rate) in enumerate(knobs):
+        own = folder / str(place)
+        own.mkdir(exist_ok=True)
+        of_one = dataclasses.replace(settings, seed=seed, learning_rate=rate)
+        found.append(together.Member(of_one, own, {}))
+    return found
+
+
+def fit(task, folder, settings, knobs=KNOBS):
+    return together.fit(task, members(folder, settings, knobs), describe, 10)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    cell, settings = LSTM(4), PLATEAU
+    folder = tmp_path_factory.mktemp("together")
+    return cell, settings, fit(make_task(cell), folder, settings), folder
+
+
+def test_each_is_what_it_is_alone(undisturbed, tmp_path):
+    """Up to the order of additions: figures, parameters, the best validation."""
+    cell, settings, ends, folder = undisturbed
+    for place in (1, 2):
+        member, end = members(folder, settings)[place], ends[place]
+        alone = tmp_path / member.workdir.name
+        alone.mkdir()
+        state, history = loop.fit(
+            make_task(cell), member.settings, alone, {}, describe, 10
+        )
+        for mine, wanted in zip(
+            jax.tree.leaves(end.state.params),
+            jax.tree.leaves(state.params),
+            strict=True,
+        ):
+            np.testing.assert_allclose(mine, wanted, rtol=2e-4, atol=2e-5)
+        assert same_bits(end.state.key, state.key)
+        assert end.history.best_step == history.best_step
+        assert end.history.best_loss == pytest.approx(history.best_loss, rel=1e-5)
+        rows, others = (
+            read_metrics(place / "metrics.jsonl") for place in (member.workdir, alone)
+        )
+        assert [row.keys() for row in rows] == [row.keys() for row in others]
+        for row, other in zip(rows, others, strict=True):
+            assert row == pytest.approx(other, rel=1e-4)
+        for name in ("checkpoints", "best"):
+            with (
+                Checkpoints(member.workdir / name, 2) as kept,
+                Checkpoints(alone / name, 2) as wanted,
+            ):
+                assert kept.latest == wanted.latest
+
+
+def test_runs_differ_in_what_they_were_told_to(undisturbed):
+    _, _, ends, _ = undisturbed
+    losses = {end.history.best_loss for end in ends}
+    assert len(losses) == len(KNOBS)
+    assert same_bits(ends[1].state.key, ends[2].state.key)  # of one seed
+
+
+def test_stopped_together_they_resume_bit_for_bit(undisturbed, tmp_path):
+    cell, settings, wanted, folder = undisturbed
+    with pytest.raises(Preempted, match="after step 14, at which 4 runs are saved"):
+        fit(Interrupted(make_task(cell), 13, terminate), tmp_path, settings)
+    ends = fit(make_task(cell), tmp_path, settings)
+    for place, (end, other) in enumerate(zip(ends, wanted, strict=True)):
+        assert same_bits(end.state, other.state)
+        assert same_metrics(tmp_path / str(place), folder / str(place))
+        told = [e["event"] for e in events.read(tmp_path / str(place))]
+        assert "numerics" not in told and told[-1] == "finished"
+
+
+def test_one_of_them_goes_on_alone(undisturbed, tmp_path, capsys):
+    cell, settings, wanted, _ = undisturbed
+    with pytest.raises(Preempted):
+        fit(Interrupted(make_task(cell), 13, terminate), tmp_path, settings)
+    one = members(tmp_path, settings)[2]
+    state, history = loop.fit(
+        make_task(cell), one.settings, one.workdir, {}, describe, 10
+    )
+    assert history.best_loss == pytest.approx(wanted[2].history.best_loss, rel=1e-4)
+    assert int(state.step) == 23
+    assert "4 runs side by side -> replicated" in capsys.readouterr().err
+
+
+def test_those_at_different_steps_come_to_the_same_end(undisturbed, tmp_path):
+    """As after a kill between two saves; each step has a program of its own."""
+    cell, settings, wanted, _ = undisturbed
+    with pytest.raises(Preempted):
+        fit(Interrupted(make_task(cell), 5, terminate), tmp_path, settings)
+    one = members(tmp_path, settings)[0]
+    with pytest.raises(Preempted):
+        task = Interrupted(make_task(cell), 9, terminate)
+        loop.fit(task, one.settings, one.workdir, {}, describe, 10)
+    ends = fit(make_task(cell), tmp_path, settings)
+    for end, other in zip(ends, wanted, strict=True):
+        assert int(end.state.step) == 23
+        assert end.history.best_loss == pytest.approx(other.history.best_loss, rel=1e-4)
+
+
+def test_one_that_diverges_leaves_the_others_alone(tmp_path):
+    task = make_task(LSTM(4))
+    knobs = [(0, 0.01), (0, 3e38), (1, 0.01)]
+    settings = dataclasses.replace(SETTINGS, optimizer="sgd", clip_norm=None)
+    good, bad, other = fit(task, tmp_path, settings, knobs)
+    assert isinstance(bad, Diverged) and "gave a loss of" in str(bad)
+    assert events.read(tmp_path / "1")[-1]["event"] == "diverged"
+    (tmp_path / "pair").mkdir()
+    pair = fit(task, tmp_path / "pair", settings, [knobs[0], knobs[2]])
+    for end, wanted in zip((good, other), pair, strict=True):
+        assert end.history.best_loss == pytest.approx(
+            wanted.history.best_loss, rel=1e-5
+        )
+        assert int(end.state.step) == 23
+
+
+def test_all_may_diverge(tmp_path):
+    settings = dataclasses.replace(SETTINGS, optimizer="sgd", clip_norm=None)
+    ends = fit(make_task(LSTM(4)), tmp_path, settings, [(0, 3e38), (1, 3e38)])
+    assert all(isinstance(end, Diverged) for end in ends)
+
+
+def test_patience_ends_each_in_its_time(tmp_path):
+    """A run without gain is over; it is saved, and the others are trained on."""
+    settings = dataclasses.replace(SETTINGS, eval_every=1, patience=2, steps=30)
+    knobs = [(0, 1e-30), (0, 0.01), (1, 1e-30)]
+    still, moving, _ = fit(make_task(LSTM(4)), tmp_path, settings, knobs)
+    assert int(still.state.step) < int(moving.state.step)
+    with Checkpoints(tmp_path / "0" / "checkpoints", 2) as kept:
+        assert kept.latest == int(still.state.step)
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    one = dataclasses.replace(settings, seed=0, learning_rate=0.01)
+    state, _ = loop.fit(make_task(LSTM(4)), one, alone, {}, describe, 10)
+    assert int(state.step) == int(moving.state.step)
+
+
+def test_finished_runs_are_not_trained_again(undisturbed):
+    cell, settings, wanted, folder = undisturbed
+    before = [read_metrics(folder / str(k) / "metrics.jsonl") for k in range(4)]
+    ends = fit(make_task(cell), folder, settings)
+    assert all(same_bits(e.state, w.state) for e, w in zip(ends, wanted, strict=True))
+    after = [read_metrics(folder / str(k) / "metrics.jsonl") for k in range(4)]
+    assert json.dumps(before) == json.dumps(after)
+
+
+def test_what_cannot_be_one_program_is_refused(tmp_path):
+    few = members(tmp_path, SETTINGS)[:2]
+    other = few[1]._replace(settings=dataclasses.replace(SETTINGS, clip_norm=1.0))
+    with pytest.raises(
+        InputError, match="may differ in seed and learning_rate, and th"
+    ):
+        together.fit(make_task(LSTM(4)), [few[0], other], describe, 10)
+    probed = [
+        m._replace(settings=dataclasses.replace(m.settings, probe_every=5)) for m in few
+    ]
+    with pytest.raises(InputError, match="cannot be probed, got --probe_every=5"):
+        together.fit(make_task(LSTM(4)), probed, describe, 10)
+    assert not list(tmp_path.glob("*/*"))
