@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import jax
 
 from rnnlab.errors import Diverged, Preempted
-from rnnlab.training import numerics, team
+from rnnlab.training import numerics, quiet, team
 from rnnlab.training.checkpoints import Checkpoints
 from rnnlab.training.evaluate import Evaluate, evaluator
 from rnnlab.training.events import Events
@@ -71,7 +71,7 @@ def fit(
         StorageError: something could not be written; older checkpoints are good.
     """
     total = settings.steps or settings.epochs * task.steps_per_epoch
-    log = Events(workdir) if team.leads() else Quiet()
+    log = quiet.events(workdir)
 
     def saved(step: int) -> None:
         log.write("saved", step=step)
@@ -93,8 +93,8 @@ def fit(
         )
         again = "valid_loss" if owed else None
         with (
-            _writer(workdir, resumed, again) as writer,
-            Progress(total, resumed or 0) if team.leads() else Quiet() as progress,
+            quiet.rows(workdir, resumed, again) as writer,
+            quiet.progress(total, resumed or 0) as progress,
         ):
             run = _Run(
                 task,
@@ -119,15 +119,6 @@ def fit(
         found = digest((state, history.exact()))
         log.write("finished", step=int(state.step), hash=found)
         return state, history
-
-
-def _writer(
-    workdir: Path, resumed: int | None, again: str | None
-) -> MetricsWriter | Quiet:
-    """Returns what this process writes its figures to."""
-    if not team.leads():
-        return Quiet()
-    return MetricsWriter(workdir, resumed, tensorboard=True, again=again)
 
 
 @dataclasses.dataclass
