@@ -5,10 +5,8 @@ or `--coordinator=slurm`, or `--coordinator=auto` on a TPU pod. The workdir is a
 that all of them see; process 0 alone writes there, but for the arrays of checkpoints.
 """
 
-import atexit
 import contextlib
 import os
-import re
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -38,12 +36,6 @@ flags.DEFINE_integer(
 HEARTBEAT = 20  # seconds without one after which a process is taken for lost
 SHUTDOWN = 20  # seconds that a process which ends waits for the others
 
-# What a lost connection is called by gloo, NCCL and JAX's coordination service.
-_LOST = re.compile(
-    r"gloo|nccl|coordination|connection|socket closed|barrier|heartbeat|unavailable",
-    re.IGNORECASE,
-)
-
 
 @contextlib.contextmanager
 def joined() -> Iterator[None]:
@@ -68,15 +60,15 @@ def joined() -> Iterator[None]:
         yield
     except RunError as error:
         if abort is not None:
-            # It waits for others at its end, which may wait for it; then it is aborted.
-            abort.error, abort.told = error, True
+            abort.fails(error)
         raise
     except (RuntimeError, ValueError, OSError) as error:
-        if abort is None or not _LOST.search(str(error)):
+        from rnnlab.training import team
+
+        if abort is None or not team.is_lost(error):
             raise
         lost = _lost(str(error))
-        abort.error, abort.told = lost, True
-        atexit.register(os._exit, lost.exit_code)  # there is nobody to wait for
+        abort.fails(lost)
         raise lost from error
 
 

@@ -65,7 +65,7 @@ def build(config: Config, layout: Layout = ONE) -> Experiment:
         training=config.training,
         record=record,
         describe=lambda loss: describe(config.tokens, loss),
-        check=lambda: limits.check(config, task),
+        check=lambda: limits.check(config, task, layout),
         targets=config.batch_size * config.length,
     )
 

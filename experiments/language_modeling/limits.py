@@ -4,6 +4,7 @@ Asked before anything is compiled: what comes of it later is a number that has g
 round, or the end of the process.
 """
 
+import math
 import os
 
 import jax
@@ -12,15 +13,16 @@ from experiments.language_modeling.config import Config
 from experiments.language_modeling.task import LanguageTask
 from rnnlab.errors import InputError
 from rnnlab.training import step
+from rnnlab.training.mesh import Layout
 
 MOST = 2**31 - 1  # what int32 holds
 GIB = 2**30
 
 
-def check(config: Config, task: LanguageTask) -> None:
+def check(config: Config, task: LanguageTask, layout: Layout) -> None:
     """Raises InputError where the run is longer or larger than it can be."""
     _check_steps(config, task.steps_per_epoch)
-    _check_memory(config, task)
+    _check_memory(config, task, layout)
 
 
 def _check_steps(config: Config, epoch: int) -> None:
@@ -41,14 +43,14 @@ def _check_steps(config: Config, epoch: int) -> None:
         )
 
 
-def _check_memory(config: Config, task: LanguageTask) -> None:
-    """Raises where the least that a step needs is more than there is."""
+def _check_memory(config: Config, task: LanguageTask, layout: Layout) -> None:
+    """Raises where the least that a device needs for a step is more than there is."""
     here = _memory()
     rows = max(config.layers * config.batch_size, config.eval_batch_size)
-    outputs = 4 * rows * config.length * config.features
+    outputs = 4 * rows * config.length * config.features // layout.padded(1)
     try:
         state = jax.eval_shape(lambda: step.init(task, config.training))
-        held = _bytes(state) + _bytes(state.params)  # and the gradient
+        held = _bytes(layout.like(task, state)) + _bytes(state.params)  # the gradient
     except MemoryError:
         held = here
     if held + outputs >= here:
@@ -62,7 +64,14 @@ def _check_memory(config: Config, task: LanguageTask) -> None:
 
 
 def _bytes(tree: object) -> int:
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+    """Returns the bytes of abstract arrays, of those that are cut one device's part."""
+    return sum(
+        math.prod(
+            leaf.sharding.shard_shape(leaf.shape) if leaf.sharding else leaf.shape
+        )
+        * leaf.dtype.itemsize
+        for leaf in jax.tree.leaves(tree)
+    )
 
 
 def _memory() -> int:

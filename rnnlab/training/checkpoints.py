@@ -326,6 +326,8 @@ class Checkpoints:
             raise
         except (OSError, ValueError) as error:  # tensorstore raises the second
             self._give_back(partial)
+            if team.is_lost(error):
+                raise
             number = re.search(r"os_error_code='(\d+)'", str(error))
             cause = OSError(0, os.strerror(int(number[1]))) if number else error
             place = self.directory / str(step)

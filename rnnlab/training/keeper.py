@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 
 from rnnlab.errors import Diverged
-from rnnlab.training import numerics, team
+from rnnlab.training import numerics, quiet, team
 from rnnlab.training.checkpoints import Checkpoints
 from rnnlab.training.events import Events
 from rnnlab.training.history import History
@@ -210,7 +210,7 @@ def opened(
         NoUsableCheckpoint: the run has saved, and nothing whole is left.
         StorageError: something could not be written.
     """
-    log = Events(workdir) if team.leads() else Quiet()
+    log = quiet.events(workdir)
 
     def saved(step: int) -> None:
         log.write("saved", step=step)
@@ -224,7 +224,7 @@ def opened(
         owed = _owed(begin, settings.eval_every or task.steps_per_epoch, total)
         again = "valid_loss" if owed else None
         with (
-            _writer(workdir, begin.step, again) as writer,
+            quiet.rows(workdir, begin.step, again) as writer,
             show(begin.step or 0) as progress,
         ):
             keeper = Keeper(
@@ -248,12 +248,3 @@ def _owed(begin: Begun, validate_every: int, total: int) -> bool:
     if begin.step is None or begin.step % validate_every:
         return False
     return begin.history.validated_at < begin.step < total
-
-
-def _writer(
-    workdir: Path, resumed: int | None, again: str | None
-) -> MetricsWriter | Quiet:
-    """Returns what this process writes its figures to."""
-    if not team.leads():
-        return Quiet()
-    return MetricsWriter(workdir, resumed, tensorboard=True, again=again)

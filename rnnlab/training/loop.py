@@ -7,19 +7,18 @@ device and `History` on the host.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from rnnlab.errors import Preempted
-from rnnlab.training import team
+from rnnlab.training import quiet
 from rnnlab.training.evaluate import Evaluate, evaluator
 from rnnlab.training.history import History
 from rnnlab.training.keeper import Describe, Keeper, opened
 from rnnlab.training.mesh import ONE, Layout
 from rnnlab.training.probing import keep, prober
-from rnnlab.training.progress import Progress
-from rnnlab.training.quiet import Quiet
 from rnnlab.training.requests import Requests
 from rnnlab.training.settings import Training
 from rnnlab.training.signals import StopSignals
@@ -62,10 +61,7 @@ def fit(
         StorageError: something could not be written; older checkpoints are good.
     """
     total = settings.steps or settings.epochs * task.steps_per_epoch
-
-    def show(step: int) -> Progress | Quiet:
-        return Progress(total, step) if team.leads() else Quiet()
-
+    show = functools.partial(quiet.progress, total)
     with (
         StopSignals() as stop,
         opened(

@@ -1,6 +1,7 @@
 """Several processes as one: the first decides and writes, the others hear of it."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -12,10 +13,24 @@ from rnnlab.errors import RunError
 
 _LEAST = 4096  # bytes of a message: one program for most of them
 
+# What a lost connection is called by gloo, NCCL and JAX's coordination service.
+_LOST = re.compile(
+    r"gloo|nccl|coordination|connection|socket closed|barrier|heartbeat|unavailable",
+    re.IGNORECASE,
+)
+
 
 def leads() -> bool:
     """Returns whether this process is the one that writes."""
     return jax.process_index() == 0
+
+
+def is_lost(error: Exception) -> bool:
+    """Returns whether an error comes of the end of another process.
+
+    JAX raises the same types for all that may go wrong in a program.
+    """
+    return jax.process_count() > 1 and _LOST.search(str(error)) is not None
 
 
 def lead(work: Callable[[], Any]) -> Any:

@@ -6,18 +6,22 @@ import os
 import subprocess
 import sys
 import tempfile
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
+from experiments.language_modeling.build import build
+from experiments.language_modeling.config import Config
 from launch import scaling
 from rnnlab.data.streams import EvalStream, TrainStream
-from rnnlab.training.mesh import RULES
+from rnnlab.errors import InputError
+from rnnlab.training import mesh
 
 ROOT = Path(__file__).parents[2]
-SPREAD = [f"{rule}-{count}" for count in (2, 4, 8) for rule in RULES]
+SPREAD = [f"{rule}-{count}" for count in (2, 4, 8) for rule in mesh.RULES]
 MODEL = scaling.sizes(features=8, vocab_size=16, layers=1)
 
 
@@ -106,6 +110,21 @@ def test_a_checkpoint_is_restored_on_other_devices():
     assert len(pairs) == 3
     for name, hash in pairs.items():
         assert hash == results()[name.split(" to ")[0]]["hash"]
+
+
+def test_processes_with_other_numbers_of_devices_are_refused():
+    devices = [types.SimpleNamespace(process_index=k // 2, id=k) for k in range(3)]
+    with pytest.raises(InputError, match="in each process were wanted, .* 2, 1;"):
+        mesh.over(devices, "replicated")
+
+
+@pytest.mark.parametrize(
+    "size, ways", [(4, "--batch_size=8."), (20, "--batch_size=16 or --batch_size=24.")]
+)
+def test_a_batch_that_cannot_be_shared_is_refused(size, ways):
+    eight = types.SimpleNamespace(padded=lambda rows: -(-rows // 8) * 8)
+    with pytest.raises(InputError, match=f"the 8 devices, .* got {size}; take {ways}"):
+        build(Config(batch_size=size, data="/nowhere"), eight)
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 4, 6])
