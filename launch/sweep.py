@@ -55,6 +55,12 @@ flags.DEFINE_integer(
     "runs side by side; by default as many as cores, and with Slurm 64",
     lower_bound=1,
 )
+flags.DEFINE_integer(
+    "together",
+    1,
+    "points that differ in seed and learning rate alone, trained as one program",
+    lower_bound=1,
+)
 flags.DEFINE_float("hours", 24.0, "with Slurm: of a job, until it is queued again", 0.0)
 flags.DEFINE_integer("cpus", 2, "with Slurm: cores of a job", lower_bound=1)
 flags.DEFINE_float("memory_gb", None, "with Slurm: memory of a job", 0.0)
@@ -101,7 +107,7 @@ def _run(found: "Sequence[Point]", folder: Path, executor: Any) -> None:
     """Runs the points of a sweep that have not ended, and tells how it went."""
     from launch import table
     from launch.records import Record, arguments
-    from launch.sweeping import board, cluster, local, points
+    from launch.sweeping import board, cluster, grouped, local, points
     from launch.sweeping.jobs import Ended, Job, known
     from rnnlab.errors import SweepIncomplete
     from rnnlab.training.events import Events
@@ -116,8 +122,11 @@ def _run(found: "Sequence[Point]", folder: Path, executor: Any) -> None:
         )
         for point in found
     ]
-    todo = [job for job in jobs if known(job) is None]
-    with board.Board(len(jobs), len(jobs) - len(todo)) as shown:
+    left = [k for k, job in enumerate(jobs) if not known(job)]
+    todo = [jobs[k] for k in left]
+    if FLAGS.together > 1:
+        todo = grouped.jobs([found[k] for k in left], todo, FLAGS.together)
+    with board.Board(len(jobs), len(jobs) - len(left)) as shown:
 
         def told(job: Job, end: Ended) -> None:
             log.write(end.state, run=job.key, point=job.name, message=end.message)

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from launch import runs
-from launch.sweeping.jobs import LOG, TRIES, Ended, Job, ended, known
+from launch.sweeping.jobs import LOG, Ended, Job, ended, known, settled
 from launch.sweeping.local import Told, Watch
 from rnnlab.errors import InputError, Preempted
 from rnnlab.files import unlinked
@@ -22,6 +21,7 @@ from rnnlab.training.signals import StopSignals
 
 CLUSTERS = "slurm", "submitit"  # the second is submitit's own, on this machine
 REQUEUED = 100  # times at most: each goes on where the one before was
+GONE = "PREEMPTED", "TIMEOUT", "NODE_FAIL", "INTERRUPTED", "REQUEUED"
 LOOK = 1.0  # seconds between two looks; Slurm itself is asked once a minute
 
 
@@ -158,7 +158,7 @@ def run(
                     f"Stopped by {stop.received}; jobs that are queued or run go on,"
                     f" and the same command waits for them again."
                 )
-            running = [job for job, _ in queue.queued if runs.locked(job.folder)]
+            running = [job for job, _ in queue.queued if job.locked]
             watch(running, len(queue.waiting) + len(queue.queued) - len(running))
             time.sleep(LOOK)
 
@@ -180,10 +180,11 @@ class _Queue:
         waiting, self.waiting = self.waiting, []
         fresh = []
         for job in waiting:
-            if runs.locked(job.folder):  # in a job that is known no more: it goes on
+            if job.locked:  # in a job that is known no more: it goes on
                 self.waiting.append(job)
-            elif end := known(job):  # and has come to its end
-                self._told(job, end)
+            elif len(ends := known(job)) == len(job.points):  # and came to its end
+                for point, end in ends.items():
+                    self._told(point, end)
             else:
                 fresh.append(job)
         if fresh:
@@ -197,14 +198,12 @@ class _Queue:
         """Takes note of jobs that have ended."""
         for job, handle in [each for each in self.queued if each[1].done()]:
             self.queued.remove((job, handle))
-            end = _end(job, handle)
             self._tries[job.key] += 1
-            if end.state != "stopped":
-                self._told(job, end)
-            elif self._tries[job.key] < TRIES:
+            ends = settled(_ends(job, handle), self._tries[job.key])
+            if not ends:
                 self.waiting.append(job)
-            else:
-                self._told(job, Ended("failed", f"{end.message}, {TRIES} times"))
+            for point, end in ends.items():
+                self._told(point, end)
 
 
 def _adopted(
@@ -223,13 +222,14 @@ def _adopted(
                 yield job, handle
 
 
-def _end(job: Job, handle: Any) -> Ended:
-    """Returns how a job ended."""
-    if runs.locked(job.folder):
-        return Ended("stopped", "its job is gone, and its run goes on")
-    error = handle.exception()
-    if error is None:
+def _ends(job: Job, handle: Any) -> dict[Job, Ended]:
+    """Returns how the points of a job ended."""
+    if job.locked:
+        end = Ended("stopped", "its job is gone, and its run goes on")
+    elif (error := handle.exception()) is None:
         return ended(job, handle.result())
-    if handle.state in ("PREEMPTED", "TIMEOUT", "NODE_FAIL", "INTERRUPTED", "REQUEUED"):
-        return Ended("stopped", f"its job ended as {handle.state}")
-    return Ended("failed", str(error).strip().splitlines()[-1][:600])
+    elif handle.state in GONE:
+        end = Ended("stopped", f"its job ended as {handle.state}")
+    else:
+        end = Ended("failed", str(error).strip().splitlines()[-1][:600])
+    return dict.fromkeys(job.points, end)

@@ -14,8 +14,7 @@ from typing import Self
 
 import psutil
 
-from launch import runs
-from launch.sweeping.jobs import LOG, TRIES, Ended, Job, ended, known
+from launch.sweeping.jobs import LOG, Ended, Job, ended, known, settled
 from rnnlab.errors import Preempted
 from rnnlab.files import storage_error, unlinked
 from rnnlab.training.signals import StopSignals
@@ -126,17 +125,15 @@ class Pool:
                 continue
             del self._running[slot]
             self._known = True
-            end = ended(job, code)
-            self._tries[job.key] += code < 0
-            if end.state == "stopped" and job.key in self._dropped:
-                self._told(job, self._dropped[job.key])
-            elif end.state == "stopped" and self._tries[job.key] < TRIES:
-                self.waiting.append(job)
-            elif end.state == "stopped":
-                message = f"{end.message}, {TRIES} times; is there memory for it?"
-                self._told(job, Ended("failed", message))
+            self._tries[job.key] += 1
+            if job.key in self._dropped:
+                ends = {job: self._dropped[job.key]}
             else:
-                self._told(job, end)
+                ends = settled(ended(job, code), self._tries[job.key])
+            if not ends:
+                self.waiting.append(job)
+            for point, end in ends.items():
+                self._told(point, end)
 
     def _fill(self) -> None:
         """Begins what waits, where there is room."""
@@ -145,11 +142,12 @@ class Pool:
             if not free or not self._room():
                 return
             job = self.waiting.popleft()
-            if runs.locked(job.folder):  # of a sweep that was killed: it goes on
+            if job.locked:  # of a sweep that was killed: it goes on
                 self.waiting.append(job)
                 continue
-            if end := known(job):  # and has come to its end
-                self._told(job, end)
+            if len(ends := known(job)) == len(job.points):  # and came to its end
+                for point, end in ends.items():
+                    self._told(point, end)
                 continue
             slot = free.pop(0)
             self._running[slot] = _begin(job, self._shares[slot]), job

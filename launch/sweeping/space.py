@@ -91,6 +91,16 @@ class Settings:
             for name, values in _parts(option, text)
         }
 
+    def members(self, option: str, text: str) -> list[dict[str, Value]]:
+        """Returns the settings of each part of `a=1,b=2;a=3,b=2`; raises likewise."""
+        return [
+            {
+                name: self._value(option, name, given)
+                for name, given in _parts(option, part.replace(",", ";"))
+            }
+            for part in text.split(";")
+        ]
+
     def axes(self, option: str, text: str) -> dict[str, Axis]:
         """Returns values and ranges by setting, in their order; raises likewise."""
         return {

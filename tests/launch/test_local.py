@@ -193,6 +193,35 @@ def test_the_second_waits_until_the_first_trains(tmp_path):
     assert any(keys == ["a", "b"] for trains, keys in seen if trains)
 
 
+MANY = """
+for name in %r:
+    here = os.path.join(os.path.dirname(folder), name)
+    with open(here + "/result.json", "w") as file:
+        json.dump({"steps": 1}, file)
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "states"),
+    [
+        (MANY % "abc", ["finished"] * 3),
+        (MANY % "ac" + "print('error: b was lost'); sys.exit(6)", None),
+        (DIES % 1 + MANY % "abc", ["finished"] * 3),
+        (MANY % "a" + "sys.exit(3)", ["finished", "failed", "failed"]),
+    ],
+    ids=["all", "one diverges", "killed once", "locked"],
+)
+def test_each_point_of_one_program_has_its_end(tmp_path, script, states):
+    points = [quick(tmp_path, name) for name in "abc"]
+    job = quick(tmp_path, "a", script, finish=None)._replace(members=tuple(points))
+    ends = run([job])
+    assert list(ends) == list("abc")
+    if states is None:
+        assert ends["b"] == Ended("diverged", "b was lost")
+        states = ["finished", "diverged", "finished"]
+    assert [end.state for end in ends.values()] == states
+
+
 @pytest.mark.parametrize(
     ("cores", "workers", "shares"),
     [

@@ -84,6 +84,27 @@ def test_kills_lose_nothing(flags, tmp_path):
     assert "valid.loss of finished runs" in table.text(folder)
 
 
+def test_seeds_and_rates_are_trained_as_one_program(flags, tmp_path):
+    folder, alone = tmp_path / "sweep", tmp_path / "alone"
+    given = [*flags, "--grid=learning_rate=0.01,0.03", "--together=8"]
+    code, out, err = run("sweep", *given, f"--workdir={folder}")
+    assert code == 0, err
+    assert err.splitlines()[-1].startswith("2/2 finished learning_rate=")
+    found, _ = runs.find(folder)
+    assert [run.result["together"] for run in found] == [2, 2]
+    code, _, err = run("run", *flags, "--learning_rate=0.03", f"--workdir={alone}")
+    assert code == 0, err
+    (other,) = (r for r in found if r.settings["learning_rate"] == 0.03)
+    mine = runs.read(alone)
+    for metric in ("valid.loss", "best_step", "steps", "parameters"):
+        assert other.figure(metric) == pytest.approx(mine.figure(metric), rel=1e-5)
+    # It is a workdir as any other.
+    code, out, err = run("evaluate", f"--workdir={other.folder}", "--split=valid")
+    assert code == 0, err
+    loss = json.loads(out)["valid"]["loss"]
+    assert loss == pytest.approx(mine.figure("valid.loss"), rel=1e-5)
+
+
 def test_a_plan_is_printed_and_nothing_is_written(flags, tmp_path):
     folder = tmp_path / "sweep"
     given = [*flags, "--ablate=dropout=0.5;layers=2", "--seeds=2", "--dry_run"]
