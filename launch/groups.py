@@ -128,6 +128,14 @@ def base(groups: Sequence[Group], asked: Mapping[str, str]) -> Group:
     return fits[0]
 
 
+def of_run(groups: Sequence[Group], name: str | None) -> Group | None:
+    """Returns the group with a run whose folder has this name, or None."""
+    for one in groups:
+        if any(run.folder.name == name for run in one.runs):
+            return one
+    return None
+
+
 def compare(one: Group, base: Group) -> Difference:
     """Returns how a group differs from the base.
 

@@ -105,7 +105,7 @@ def _executor(folder: Path) -> Any:
 
 def _run(found: "Sequence[Point]", folder: Path, executor: Any) -> None:
     """Runs the points of a sweep that have not ended, and tells how it went."""
-    from launch import table
+    from launch import tables
     from launch.records import Record, arguments
     from launch.sweeping import board, cluster, grouped, local, points
     from launch.sweeping.jobs import Ended, Job, known
@@ -137,7 +137,7 @@ def _run(found: "Sequence[Point]", folder: Path, executor: Any) -> None:
             local.run(todo, workers, told, shown.watch)
         else:
             cluster.run(todo, executor, log, folder, told, shown.watch)
-    print(table.text(folder))
+    print(tables.text(folder))
     if shown.counts["failed"]:
         raise SweepIncomplete(
             f"All {len(jobs)} points were to finish, but {shown.counts['failed']}"

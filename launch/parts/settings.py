@@ -1,7 +1,7 @@
 """What the runs were asked: settings that differ, and those that all share."""
 
 import collections
-import os
+import shlex
 from collections.abc import Iterator
 
 import experiments
@@ -9,12 +9,9 @@ from launch import groups
 from launch.parts.subject import Subject
 from launch.parts.table import Cell, Column, table, words
 from launch.parts.text import counted, plain
-from rnnlab import files
-from rnnlab.errors import InputError
+from launch.sweeping import points
 from rnnlab.options import flat
 
-SWEEP = "sweep.json"
-LONGEST = 20_000  # letters of that file
 MOST = 12  # values of a setting that are listed
 
 
@@ -50,22 +47,26 @@ def shared(subject: Subject) -> str:
 
 
 def asked(subject: Subject) -> Iterator[str]:
-    """Yields what a sweep was asked for, folded, where the folder is a sweep's.
+    """Yields what a sweep was asked for, where the folder is a sweep's.
 
     Raises:
-        InputError: its record cannot be read.
+        InputError: its record is damaged.
     """
-    file = subject.folder / SWEEP
-    if not os.path.lexists(file):
+    record = points.read(subject.folder)
+    if not record:
         return
-    try:
-        whole = files.read(file).decode(errors="replace")
-    except OSError as error:
-        raise InputError(
-            f"{file} should say what the sweep was asked, but {error}; delete it."
-        ) from error
-    text = plain(whole[:LONGEST]) + " ..." * (len(whole) > LONGEST)
-    yield f"<details><summary>The sweep</summary><pre>{text}</pre></details>"
+    begun = {run.folder.name for run in subject.runs}
+    waiting = sum(point["run"] not in begun for point in record["points"])
+    defaults = points.Plan()._asdict()
+    given = [
+        f"--{name}={groups.shown(value)}"
+        for name, value in record["plan"].items()
+        if value != defaults.get(name)
+    ]
+    yield (
+        f"<p>A sweep of {counted(len(record['points']), 'point')}, of which {waiting}"
+        f" have not begun: <code>{plain(shlex.join(given))}</code></p>"
+    )
 
 
 def differ(subject: Subject) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from launch import groups
 from launch.groups import Group
 from launch.runs import Run
+from launch.sweeping import points
 from rnnlab.errors import InputError
 from rnnlab.options import nearest
 
@@ -63,7 +64,7 @@ def subject(
         unread: why others cannot be read, by folder.
         metric: a figure of the results.
         better: `min` or `max`.
-        asked: settings that single out the base; {} for the best configuration.
+        asked: settings that single out the base; {} for the sweep's own, or the best.
 
     Raises:
         InputError: no finished run has the metric, or no one group is asked for.
@@ -76,7 +77,10 @@ def subject(
             f"--metric must be a figure of the runs' results, got {metric}{meant}"
         )
     found = groups.group(runs, metric, better)
-    base = groups.base(found, asked) if asked else found[0]
+    if asked:
+        base = groups.base(found, asked)
+    else:
+        base = groups.of_run(found, points.read(folder).get("base")) or found[0]
     return Subject(folder, runs, unread, found, metric, better, base)
 
 

@@ -43,7 +43,16 @@ def hostile(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile") / "<img src=x onerror=window.fired=4>"
     made_runs.two_cells(folder, made_runs.HOSTILE)
     (folder / "sweep.json").write_text(
-        json.dumps({made_runs.HOSTILE: made_runs.HOSTILE})
+        json.dumps(
+            {
+                "experiment": made_runs.HOSTILE,
+                "plan": {"grid": made_runs.HOSTILE, made_runs.HOSTILE: 1},
+                "base": "none",
+                "points": [
+                    {"run": "x", "name": made_runs.HOSTILE, "changed": {}},
+                ],
+            }
+        )
     )
     return folder
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from launch import runs, table
+from launch import runs, tables
 from rnnlab.training import events
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +81,7 @@ def test_kills_lose_nothing(flags, tmp_path):
     code, _, err = run("run", *flags, "--cell=lstm", f"--workdir={alone}")
     assert code == 0, err
     assert hashes(folder)["lstm"] == hashes(alone)["lstm"]
-    assert "valid.loss of finished runs" in table.text(folder)
+    assert "valid.loss of finished runs" in tables.text(folder)
 
 
 def test_seeds_and_rates_are_trained_as_one_program(flags, tmp_path):

@@ -7,7 +7,7 @@ import json
 import pytest
 from workdirs import make
 
-from launch import table
+from launch import tables
 from rnnlab.errors import InputError
 
 HEAD = ["cell", "dropout", "runs", "mean", "sd", "best", "less base", "95 %", "p"]
@@ -32,7 +32,7 @@ def cells(text):
 
 
 def test_csv_has_all_figures(folder):
-    head, *rows = cells(table.text(folder, base="cell=lstm", form="csv"))
+    head, *rows = cells(tables.text(folder, base="cell=lstm", form="csv"))
     assert head == HEAD
     gru, lstm, dropped = rows
     assert gru[:7] == ["gru", "0", "2", "0.625", "0.17678", "0.5", "-0.625"]
@@ -43,12 +43,12 @@ def test_csv_has_all_figures(folder):
 
 
 def test_text_and_markdown_have_the_same_cells_and_say_what_they_are(folder):
-    plain = cells(table.text(folder, base="cell=lstm", form="csv"))
-    text, _, note = table.text(folder, base="cell=lstm").rpartition("\n\n")
+    plain = cells(tables.text(folder, base="cell=lstm", form="csv"))
+    text, _, note = tables.text(folder, base="cell=lstm").rpartition("\n\n")
     for line, row in zip(text.splitlines(), plain, strict=True):
         assert line.split() == " ".join(row).split()
     assert "valid.loss of finished runs, lower is better; base: cell=lstm, dro" in note
-    marked, *_ = table.text(folder, base="cell=lstm", form="markdown").split("\n\n")
+    marked, *_ = tables.text(folder, base="cell=lstm", form="markdown").split("\n\n")
     lines = marked.splitlines()
     assert lines[1] == "|" + "--:|" * len(HEAD)
     for line, row in zip([lines[0], *lines[2:]], plain, strict=True):
@@ -59,7 +59,7 @@ def test_text_and_markdown_have_the_same_cells_and_say_what_they_are(folder):
     ("better", "first", "best"), [("min", "gru", "0.5"), ("max", "gru", "2")]
 )
 def test_the_best_is_the_base_where_none_is_named(folder, better, first, best):
-    _, row, *_ = cells(table.text(folder, better=better, form="csv"))
+    _, row, *_ = cells(tables.text(folder, better=better, form="csv"))
     assert row[0] == first and row[5] == best and row[6] == "base"
 
 
@@ -67,7 +67,7 @@ def test_the_base_is_the_sweeps_own(folder):
     (folder / "sweep.json").write_text(
         json.dumps({"experiment": "e", "plan": {}, "base": "lstm-0.0-0", "points": []})
     )
-    rows = cells(table.text(folder, form="csv"))
+    rows = cells(tables.text(folder, form="csv"))
     assert [row[0] for row in rows if row[6] == "base"] == ["lstm"]
 
 
@@ -76,12 +76,12 @@ def test_what_did_not_finish_is_told(folder):
     (make(folder / "zz") / "config.json").write_text("{")
     line = {"event": "failed", "run": "z", "point": "cell=rhn", "message": "a|b"}
     (folder / "events.jsonl").write_text(json.dumps(line) + "\n")
-    text = table.text(folder)
+    text = tables.text(folder)
     assert "cell=rhn failed: a|b" in text and "zz: " in text
-    row = cells(table.text(folder, form="csv"))[-1]
+    row = cells(tables.text(folder, form="csv"))[-1]
     assert row[:4] == ["rhn", "0", "0", ""] and row[-1] == "1 failed"
 
 
 def test_what_nothing_has_is_refused(folder, tmp_path):
     with pytest.raises(InputError, match="of 5 that are finished .* has 'test.loss'"):
-        table.text(folder, metric="test.loss")
+        tables.text(folder, metric="test.loss")
