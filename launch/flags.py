@@ -143,6 +143,12 @@ def parse(
     # ValueError: absl's, of --noresume=1.
     except (flags.Error, ValueError) as error:
         raise InputError(f"{error} (--help lists all flags)") from error
+    from_file = [word for word in given if word not in argv]
+    if from_file:
+        raise InputError(
+            f"--flagfile must name a file of flags, which begin with --, got a line"
+            f" {from_file[0]!r:.80}; mend the file."
+        )
     if len(given) != len(places):
         wanted = f"{' '.join(places)} was wanted, and " if places else ""
         raise InputError(f"{wanted}flags begin with --, got {' '.join(given)!r}")

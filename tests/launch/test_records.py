@@ -10,6 +10,7 @@ import experiments
 from experiments.language_modeling.config import Config
 from launch import records
 from launch.flags import define, parse, read
+from rnnlab.errors import InputError
 from rnnlab.options import option
 
 CHANGES = [
@@ -56,3 +57,12 @@ def test_a_switch_is_turned_either_way(monkeypatch):
     monkeypatch.setattr(experiments, "config", lambda name: Switches)
     assert flags_of(Switches(False, True)) == ["--nofirst", "--second"]
     assert read_back(Switches, ["--nofirst", "--second"]) == Switches(False, True)
+
+
+def test_a_file_of_flags_without_a_flag_is_named(tmp_path):
+    file = tmp_path / "my.flags"
+    file.write_text("--steps=3\na text\n")
+    known = flags.FlagValues()
+    define(Config(), known)
+    with pytest.raises(InputError, match="--flagfile must .* got a line 'a text'"):
+        parse(["run", f"--flagfile={file}"], known)
