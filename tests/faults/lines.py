@@ -143,10 +143,12 @@ def values(draw, field):
     if "dir" in field.name:  # a folder that is not there would be made
         return draw(st.sampled_from(FOLDERS))
     ways = [st.sampled_from(ODD)]
-    if base(field) is int:
-        ways += [st.integers().map(str), st.sampled_from(beside(field))]
-    elif base(field) is float:
-        ways += [st.floats().map(repr), st.sampled_from(beside(field))]
+    if base(field) in (int, float):
+        numbers = (
+            st.integers().map(str) if base(field) is int else st.floats().map(repr)
+        )
+        bounds = beside(field)
+        ways += [numbers, *[st.sampled_from(bounds)] * bool(bounds)]
     elif field.metadata["option"].choices is not None:
         ways.append(misspelt(st.sampled_from(field.metadata["option"].choices)))
     return draw(st.one_of(ways))
