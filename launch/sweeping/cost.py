@@ -46,8 +46,8 @@ def plan(experiment: str, points: Sequence[Point], folder: Path) -> str:
     left = sum(sizes[p.key][2] for p in points if p.key not in took)
     lines.append(
         f"{len(points):,} points, {len(took):,} of them finished. {OPERATIONS}"
+        f" operations a parameter and target make {left:.2g} that are left:"
     )
-    lines[-1] += f" operations a parameter and target make {left:.2g} that are left:"
     if took:
         each = statistics.median(s / sizes[key][2] for key, s in took.items())
         lines.append(

@@ -3,7 +3,6 @@
 import functools
 import json
 import re
-import shutil
 import subprocess
 from html import escape
 from html.parser import HTMLParser
@@ -13,10 +12,10 @@ import pytest
 
 from experiments.vanishing_gradients import figures, report
 from experiments.vanishing_gradients.study import Findings
+from tests.chromium import CHROMIUM, FLAGS
 
 HOSTILE = "<script>alert(1)</script> & \"'> | `x` <img src=http://a.b/c onerror=x>"
 VOID = {"meta", "link", "img"}
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def drawn():
@@ -172,16 +171,8 @@ def test_a_browser_shows_it_on_a_phone_without_errors(tmp_path):
     shown = subprocess.run(
         [
             CHROMIUM,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
+            *FLAGS,
             "--enable-logging=stderr",
-            "--host-resolver-rules=MAP * ~NOTFOUND",
             f"--user-data-dir={tmp_path / 'profile'}",
             "--dump-dom",
             (tmp_path / "frame.html").as_uri(),
