@@ -18,7 +18,7 @@ class Trained(NamedTuple):
     Attributes:
         record: experiment, configuration and data of the run.
         task: the task without its data.
-        state: with the parameters.
+        state: its parameters are those to use: their mean, where the run kept one.
     """
 
     record: records.Record
@@ -52,4 +52,5 @@ def read(stored: Stored) -> Trained:
     record = records.from_json(stored.metadata)
     task = experiments.load(record.experiment).rebuild(record.config, record.data)
     like = jax.eval_shape(lambda: init(task, record.config.training))
-    return Trained(record, task, stored.restore(like))
+    state = stored.restore(like)
+    return Trained(record, task, state._replace(params=state.used))

@@ -97,6 +97,12 @@ def _check(config: Config, corpus: text.Corpus) -> None:
             f" --tokens={config.tokens} only; name another --data, or take other"
             f" --tokens."
         )
+    averaging = config.training.averaging
+    if averaging.waits and "valid" not in corpus.splits:
+        raise InputError(
+            f"--average=asgd needs a split valid, which --data has not, to begin by"
+            f" --nonmonotone={averaging.nonmonotone}; take --nonmonotone=0."
+        )
     asked = zip(sources.SPLITS, config.shares(), strict=True)
     lacking = [split for split, share in asked if share and split not in corpus.splits]
     if lacking and sources.WHOLE in corpus.sha256:

@@ -12,6 +12,7 @@ import jax
 from experiments.language_modeling.config import Config
 from experiments.language_modeling.task import LanguageTask
 from rnnlab.errors import InputError
+from rnnlab.options import flat
 from rnnlab.training import step
 from rnnlab.training.mesh import Layout
 
@@ -28,8 +29,9 @@ def check(config: Config, task: LanguageTask, layout: Layout) -> None:
 def _check_steps(config: Config, epoch: int) -> None:
     """Raises unless steps are int32 and the warm-up ends within the run."""
     training = config.training
-    for name in ("epochs", "decay_after"):
-        count = getattr(training, name)
+    settings = flat(training)
+    for name in ("epochs", "decay_after", "average_after"):
+        count = settings[name]
         if count * epoch > MOST and not (name == "epochs" and training.steps):
             raise InputError(
                 f"--{name} must be at most {MOST // epoch}, since an epoch of this"

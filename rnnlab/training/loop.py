@@ -150,7 +150,7 @@ class _Loop:
         if "valid" not in self.task.splits:
             return state
         loss = evaluate(
-            state.params,
+            state.used,
             "valid",
             lambda: self.requests.stopping() and done < self.total,
         )

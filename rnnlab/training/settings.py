@@ -4,6 +4,7 @@ import dataclasses
 
 from rnnlab.errors import InputError
 from rnnlab.options import check, option
+from rnnlab.training.averaging import Averaging
 from rnnlab.training.optimizers import OPTIMIZERS
 from rnnlab.training.schedules import SCHEDULES
 
@@ -67,6 +68,8 @@ class Training:
     plateau_patience: int = option(
         1, "validations without gain (plateau)", least=1, soft=True
     )
+
+    averaging: Averaging = option(Averaging(), "", later=True)
 
     eval_every: int | None = option(
         None, "steps; by default an epoch", above=0, free=True

@@ -232,16 +232,17 @@ class _Group:
         """Measures the validation split of all; returns the states after it."""
         if "valid" not in self.task.splits or not keepers:
             return states
-        losses = evaluate(states.params, "valid")
+        losses = evaluate(states.used, "valid")
         after = []
         for k, place in enumerate(rows):
             state = _row(states, k)
             if place in keepers:
                 state = keepers[place].validated(done, state, losses[k])
-            after.append(state.plateau)
+            after.append((state.plateau, state.trigger))
         best = min(losses[rows.index(place)] for place in keepers)
         self.progress.message(f"step {done}  lowest valid loss {best:.4f}")
-        return states._replace(plateau=_stack(after))
+        plateau, trigger = _stack(after)
+        return states._replace(plateau=plateau, trigger=trigger)
 
     def _end(
         self,
