@@ -18,7 +18,7 @@ class Experiment:
         record: JSON data that a checkpoint keeps: `fingerprint`, which names the
             data, and all that is needed to use the model without the data.
         describe: turns a loss in nats into the figures people quote.
-        targets: targets in a training batch.
+        targets: targets in a training batch, the mean of an epoch's.
         check: raises InputError where it is more than this machine can train.
     """
 
@@ -26,5 +26,5 @@ class Experiment:
     training: Training
     record: Mapping[str, Any]
     describe: Callable[[float], Mapping[str, float]]
-    targets: int
+    targets: float
     check: Callable[[], None]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import numpy as np
 
 from experiments.experiment import Experiment
 from experiments.language_modeling import limits
@@ -13,6 +14,7 @@ from experiments.language_modeling.config import Config
 from experiments.language_modeling.task import LanguageTask
 from rnnlab import engines
 from rnnlab.data import sources, text, tokenizers
+from rnnlab.data.lengths import VariedStream
 from rnnlab.data.streams import EvalStream, TrainStream
 from rnnlab.errors import InputError
 from rnnlab.nn import LanguageModel, Stack
@@ -54,7 +56,7 @@ def build(config: Config, layout: Layout = ONE) -> Experiment:
     size = corpus.tokenizer.size
     share, rows = layout.share(config.batch_size), config.eval_batch_size
     streams = {
-        split: TrainStream(ids, config.batch_size, config.length, size, share)
+        split: _train_stream(config, ids, size, share)
         if split == "train"
         else EvalStream(ids, rows, config.length, size, layout.share(rows))
         for split, ids in corpus.splits.items()
@@ -66,7 +68,7 @@ def build(config: Config, layout: Layout = ONE) -> Experiment:
         record=record,
         describe=lambda loss: describe(config.tokens, loss),
         check=lambda: limits.check(config, task, layout),
-        targets=config.batch_size * config.length,
+        targets=streams["train"].tokens / len(streams["train"]),
     )
 
 
@@ -127,6 +129,16 @@ def _check_spread(config: Config, layout: Layout) -> None:
         )
 
 
+def _train_stream(
+    config: Config, ids: np.ndarray, size: int, share: slice
+) -> TrainStream:
+    """Returns the windows to train on, of one length or of several."""
+    given = ids, config.batch_size, config.length, size, share
+    if config.length_buckets == 1:
+        return TrainStream(*given)
+    return VariedStream(*given, config.length_buckets)
+
+
 def _task(
     config: Config, vocab_size: int, streams: Mapping[str, Any], layout: Layout
 ) -> LanguageTask:
@@ -162,4 +174,5 @@ def _task(
         "valid": layout.padded(config.eval_batch_size),
         "test": layout.padded(config.eval_batch_size),
     }
-    return LanguageTask(model, streams, rows, config.init_scale)
+    length = config.length if config.length_buckets > 1 else None
+    return LanguageTask(model, streams, rows, config.init_scale, length)

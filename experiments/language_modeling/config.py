@@ -72,6 +72,14 @@ class Config:
 
     batch_size: int = option(32, "rows of text side by side", above=0)
     length: int = option(64, "steps of truncated backpropagation", above=0)
+    length_buckets: int = option(
+        1,
+        "different lengths of windows, around --length as AWD-LSTM draws them; 1 for"
+        " --length alone; each is compiled",
+        above=0,
+        below=65,
+        later=True,
+    )
     eval_batch_size: int = option(20, "rows in evaluation", above=0, below=2**16 + 1)
 
     training: Training = Training(epochs=5, learning_rate=5e-3, schedule="cosine")

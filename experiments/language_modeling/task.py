@@ -25,12 +25,15 @@ class LanguageTask:
         rows: for each split, the rows of a batch.
         init_scale: draw all parameters from [-init_scale, init_scale] instead of
             each module's own initial values.
+        length: steps of a window that the learning rate is meant for: those of another
+            length have it in proportion; None for the same rate for all.
     """
 
     model: LanguageModel
     streams: Mapping[str, TrainStream | EvalStream]
     rows: Mapping[str, int]
     init_scale: float | None = None
+    length: int | None = None
 
     specs = Batch(P(None, "data"), P(None, "data"), P(None, "data"), P())
     wide = ("embedding", "decoder")
@@ -84,7 +87,8 @@ class LanguageTask:
             penalty = 0.0
         weight = jnp.sum(batch.mask)
         loss = jnp.sum(jnp.where(batch.mask, nats, 0)) / weight
-        return loss + penalty, Outcome(carries, weight)
+        rate = len(batch.inputs) / self.length if self.length else 1.0
+        return loss + penalty, Outcome(carries, weight, rate)
 
     def carries(self, memory: Any, batch: Batch) -> Any:
         """Returns the carries that a batch begins with: the first ones on reset."""

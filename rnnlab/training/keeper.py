@@ -52,7 +52,7 @@ class Keeper:
     settings: Training
     record: Mapping[str, Any]
     describe: Describe
-    targets: int
+    targets: float
     history: History
     newest: Checkpoints
     best: Checkpoints
@@ -184,7 +184,7 @@ def opened(
     workdir: Path,
     record: Mapping[str, Any],
     describe: Describe,
-    targets: int,
+    targets: float,
     total: int,
     begun: Callable[[], None],
     show: Callable[[int], Progress | Quiet],

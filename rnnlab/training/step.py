@@ -179,10 +179,15 @@ def looker(
         (loss, outcome), grads = jax.value_and_grad(task.loss, has_aux=True)(
             layout.whole(state.params), state.memory, batch, key, True
         )
-        rate = schedule(state.step) * state.plateau.scale
+        rate = schedule(state.step) * state.plateau.scale * outcome.rate
         return Seen(loss, grads, optax.tree.norm(grads), rate, outcome.memory)
 
     return look
+
+
+def shapes(batch: Batch) -> tuple[tuple[int, ...], ...]:
+    """Returns the shapes of a batch: a step is compiled for each anew."""
+    return tuple(leaf.shape for leaf in jax.tree.leaves(batch))
 
 
 def all_finite(tree: Any) -> jax.Array:
