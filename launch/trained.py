@@ -7,7 +7,7 @@ import jax
 import experiments
 from launch import records
 from rnnlab.training import workdir
-from rnnlab.training.checkpoints import Checkpoints
+from rnnlab.training.best import best
 from rnnlab.training.step import State, init
 from rnnlab.training.stored import Stored
 
@@ -33,13 +33,7 @@ def restore(path: str) -> Trained:
         InputError: the folder is not a workdir.
         NoUsableCheckpoint: no checkpoint can be read.
     """
-    folder = workdir.resolve(path)
-    with (
-        Checkpoints(folder / "best", keep=1) as best,
-        Checkpoints(folder / "checkpoints", keep=1) as newest,
-    ):
-        source = newest if best.latest is None else best
-        return read(source.open())
+    return read(best(workdir.resolve(path)))
 
 
 def read(stored: Stored) -> Trained:

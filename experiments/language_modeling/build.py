@@ -11,6 +11,7 @@ import numpy as np
 from experiments.experiment import Experiment
 from experiments.language_modeling import limits
 from experiments.language_modeling.config import Config
+from experiments.language_modeling.pretrained import Pretrained
 from experiments.language_modeling.task import LanguageTask
 from rnnlab import engines
 from rnnlab.data import sources, text, tokenizers
@@ -62,12 +63,15 @@ def build(config: Config, layout: Layout = ONE) -> Experiment:
         for split, ids in corpus.splits.items()
     }
     task = _task(config, size, streams, layout)
+    if config.init_from is not None:
+        source = Pretrained(config.init_from, config, corpus.tokenizer, rebuild)
+        task = dataclasses.replace(task, pretrained=source)
     return Experiment(
         task=task,
         training=config.training,
         record=record,
         describe=lambda loss: describe(config.tokens, loss),
-        check=lambda: limits.check(config, task, layout),
+        check=lambda: _check_run(config, task, layout),
         targets=streams["train"].tokens / len(streams["train"]),
     )
 
@@ -113,6 +117,13 @@ def _check(config: Config, corpus: text.Corpus) -> None:
             f" wanted, and --data leaves nothing for {lacking[0]}; name a longer"
             f" --data, or give {lacking[0]} a share of 0."
         )
+
+
+def _check_run(config: Config, task: LanguageTask, layout: Layout) -> None:
+    """Raises where the run cannot be, or not begin as it is told to."""
+    limits.check(config, task, layout)
+    if task.pretrained is not None:
+        task.pretrained.check(task)
 
 
 def _check_spread(config: Config, layout: Layout) -> None:
@@ -175,4 +186,4 @@ def _task(
         "test": layout.padded(config.eval_batch_size),
     }
     length = config.length if config.length_buckets > 1 else None
-    return LanguageTask(model, streams, rows, config.init_scale, length)
+    return LanguageTask(model, streams, rows, config.init_scale, length, config.tied)

@@ -66,6 +66,13 @@ class Config:
         soft=True,
     )
     regularization: Regularization = option(Regularization(), "", later=True)
+    init_from: str | None = option(
+        None,
+        "workdir of a run whose best parameters to begin with; once this one has saved,"
+        " it is not read any more",
+        free=True,
+        later=True,
+    )
     init_scale: float | None = option(
         None, "draw all parameters from [-init_scale, init_scale]", above=0
     )

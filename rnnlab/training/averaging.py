@@ -63,11 +63,11 @@ class Average(NamedTuple):
 
     Attributes:
         params: the mean.
-        count: of the steps in it, int32; 0 before it begins.
+        steps: how many it is of, int32; 0 before it begins.
     """
 
     params: Params
-    count: jax.Array
+    steps: jax.Array
 
 
 class Trigger(NamedTuple):
@@ -112,7 +112,7 @@ def follower(averaging: Averaging, epoch: int) -> Callable[..., Any]:
             begun = step >= averaging.average_after * epoch
         elif averaging.waits:
             begun = trigger.pulled
-        count = jnp.where(begun, average.count + 1, 0)
+        count = jnp.where(begun, average.steps + 1, 0)
         share = jnp.where(begun, _share(averaging, count), 1.0)
 
         def moved(mean: jax.Array, new: jax.Array) -> jax.Array:

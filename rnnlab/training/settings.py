@@ -5,13 +5,14 @@ import dataclasses
 from rnnlab.errors import InputError
 from rnnlab.options import check, option
 from rnnlab.training.averaging import Averaging
+from rnnlab.training.layers import LayerRates
 from rnnlab.training.optimizers import OPTIMIZERS
 from rnnlab.training.schedules import SCHEDULES
 
 
-def _no_cosine(training: "Training") -> bool:
+def _endless(training: "Training") -> bool:
     """Returns whether the learning rate is the same however long the run is."""
-    return training.schedule != "cosine"
+    return training.schedule not in ("cosine", "slanted")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,10 +20,10 @@ class Training:
     """How long, by which optimizer, at which rate, and what is recorded when."""
 
     epochs: int = option(
-        10, "passes over the training split", above=0, free=_no_cosine, soft=True
+        10, "passes over the training split", above=0, free=_endless, soft=True
     )
     steps: int | None = option(
-        None, "updates, instead of epochs", above=0, free=_no_cosine, soft=True
+        None, "updates, instead of epochs", above=0, free=_endless, soft=True
     )
     seed: int = option(0, "of parameters and dropout", least=0, below=2**32)
 
@@ -70,6 +71,14 @@ class Training:
     )
 
     averaging: Averaging = option(Averaging(), "", later=True)
+    layer_rates: LayerRates = option(LayerRates(), "", later=True)
+    accumulate: int = option(
+        1,
+        "batches whose mean gradient makes one update; steps, schedules and averages"
+        " count batches",
+        above=0,
+        later=True,
+    )
 
     eval_every: int | None = option(
         None, "steps; by default an epoch", above=0, free=True

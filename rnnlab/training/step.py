@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from rnnlab.training import averaging, schedules
+from rnnlab.training.layers import ByLayer
 from rnnlab.training.mesh import ONE, Layout
 from rnnlab.training.optimizers import chain
 from rnnlab.training.settings import Training
@@ -78,7 +79,7 @@ class Seen(NamedTuple):
 
     Attributes:
         loss: mean over the batch, in nats.
-        grads: of the loss, like the parameters.
+        grads: of the loss, like the parameters; zero where a layer is not trained yet.
         norm: of all gradients as one vector; infinite where its square leaves float32.
         rate: the learning rate.
         memory: the carries after the batch.
@@ -120,6 +121,7 @@ def update(
     """
     look = looker(task, settings, steps, layout)
     optimizer = chain(settings)
+    layers = ByLayer(task, settings.layer_rates, task.steps_per_epoch)
     follow = averaging.follower(settings.averaging, task.steps_per_epoch)
 
     def go(seen: Seen, state: State) -> tuple[Params, Any, Any]:
@@ -128,6 +130,7 @@ def update(
             return jnp.where(jnp.isfinite(new), new, p)
 
         updates, kept = optimizer.update(seen.grads, state.optimizer, state.params)
+        updates = layers.slowed(updates, state.step)
         params = jax.tree.map(moved, state.params, updates)
         return params, kept, follow(state.average, state.trigger, state.step, params)
 
@@ -173,12 +176,14 @@ def looker(
     """
     make = schedules.SCHEDULES[settings.schedule]
     schedule = make(settings, steps, task.steps_per_epoch)
+    layers = ByLayer(task, settings.layer_rates, task.steps_per_epoch)
 
     def look(state: State, batch: Batch) -> Seen:
         key = jax.random.fold_in(state.key, state.step)
         (loss, outcome), grads = jax.value_and_grad(task.loss, has_aux=True)(
             layout.whole(state.params), state.memory, batch, key, True
         )
+        grads = layers.trained(grads, state.step)
         rate = schedule(state.step) * state.plateau.scale * outcome.rate
         return Seen(loss, grads, optax.tree.norm(grads), rate, outcome.memory)
 

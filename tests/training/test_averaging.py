@@ -52,7 +52,7 @@ def test_the_mean_is_that_of_numpy(asked, shares, first):
         if k < first:
             assert same_bits(state.used, state.params)
     of_mean = np.array(seen[first:], object)
-    assert int(state.average.count) == len(of_mean)
+    assert int(state.average.steps) == len(of_mean)
     wanted = (shares(len(of_mean))[:, None] * of_mean).sum(0)
     for mean, leaf in zip(jax.tree.leaves(state.used), wanted, strict=True):
         np.testing.assert_allclose(mean, leaf.astype(np.float32), rtol=2e-5, atol=1e-6)
@@ -114,7 +114,7 @@ def fit(task, folder, knobs=ASGD):
 
 def test_it_is_validated_kept_and_resumed_bit_for_bit(tmp_path):
     state, history = fit(TASK, tmp_path / "calm")
-    assert bool(state.trigger.pulled) and 0 < int(state.average.count) < 18
+    assert bool(state.trigger.pulled) and 0 < int(state.average.steps) < 18
     with Checkpoints(tmp_path / "calm" / "best", 1) as best:
         kept = best.open().restore(jax.eval_shape(lambda: step.init(TASK, ASGD)))
     assert evaluator(TASK)(kept.used, "valid") == history.best_loss
@@ -128,5 +128,5 @@ def test_it_is_validated_kept_and_resumed_bit_for_bit(tmp_path):
     (beside,) = together.fit(
         TASK, [together.Member(ASGD, own, {})], lambda loss: {}, 10
     )
-    assert int(beside.state.average.count) == int(state.average.count)
+    assert int(beside.state.average.steps) == int(state.average.steps)
     assert beside.history.best_loss == pytest.approx(history.best_loss, rel=1e-4)
