@@ -27,7 +27,7 @@ def figure(tried: Tried, found: Verdict, steps: int) -> Figure:
     axes.plot(tried.rates, smoothed(tried, steps), color=BLUE, label="smoothed")
     lines = (
         (found.steepest, "steepest fall", GREEN, "--"),
-        (found.cautious, "a tenth of where it diverged", VERMILION, ":"),
+        (found.cautious, "a tenth of the lowest loss's", VERMILION, ":"),
     )
     for rate, label, colour, dash in lines:
         if rate is not None:

@@ -9,6 +9,7 @@ import dataclasses
 import math
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from rnnlab.errors import InputError
@@ -17,7 +18,7 @@ from rnnlab.training.layers import LayerRates
 from rnnlab.training.quiet import Quiet
 from rnnlab.training.settings import Training
 from rnnlab.training.start import started
-from rnnlab.training.step import init, train_step
+from rnnlab.training.step import init, update
 from rnnlab.training.task import Task
 
 WORSE = 1.1  # times the first loss: then it has diverged
@@ -44,7 +45,8 @@ class Verdict(NamedTuple):
     Attributes:
         steepest: the rate at which the smoothed loss fell fastest, None if it never
             did.
-        cautious: a tenth of the rate at which it diverged, None if it did not.
+        cautious: a tenth of that from which on the loss rose until it diverged, None
+            if it did not.
     """
 
     steepest: float | None
@@ -72,11 +74,11 @@ def rising(task: Task, settings: Training, rates: np.ndarray) -> Tried:
         layer_rates=LayerRates(settings.layer_rates.layer_decay),
     )
     state = started(task, init(task, plain), Quiet())
-    update = train_step(task, plain, len(rates))
+    change = jax.jit(update(task, plain, len(rates)), donate_argnums=0)
     losses: list[float] = []
     recent = first = math.nan
     for rate, batch in zip(rates, task.batches("train"), strict=False):
-        state, metrics = update(state, batch, np.float32(rate))
+        state, metrics = change(state, batch, np.float32(rate))
         loss = float(metrics.loss)
         losses.append(loss)
         if len(losses) <= WINDOW // 2:
@@ -100,8 +102,9 @@ def smoothed(tried: Tried, steps: int) -> np.ndarray:
 
 def verdict(tried: Tried, steps: int) -> Verdict:
     """Returns the rates that a run suggests; it was planned for so many steps."""
-    cautious = float(tried.rates[-1]) / 10 if tried.diverged else None
     curve = smoothed(tried, steps)
+    lowest = float(tried.rates[curve.argmin()])
+    cautious = lowest / 10 if tried.diverged else None
     falling = curve[: int(curve.argmin()) + 1]  # what is behind the lowest is noise
     if len(falling) < 3:
         return Verdict(None, cautious)

@@ -58,7 +58,8 @@ def test_a_bowl():
     # decade has so many steps that they sum to about rate / (ratio - 1).
     ratio = RATES[1] / RATES[0]
     assert found.steepest == pytest.approx((ratio - 1) / 2, rel=0.3)
-    assert found.cautious == pytest.approx(tried.rates[-1] / 10)
+    # Of 2, from which on |1 - rate| is above one; near it w hardly moves.
+    assert 0.02 < found.cautious < 0.25
 
 
 CURVES = [  # losses, and at which place the fall is steepest
