@@ -12,7 +12,7 @@ from rnnlab.cell import Cell
 from rnnlab.cells import CELLS
 from rnnlab.data.tokenizers import TOKENIZERS
 from rnnlab.errors import InputError
-from rnnlab.options import check, option
+from rnnlab.options import check, option, with_numbers
 from rnnlab.training.settings import Training
 
 
@@ -35,6 +35,9 @@ class Config:
     )
 
     cell: str = option("lstm", "what a step computes", choices=CELLS)
+    cell_options: str | None = option(
+        None, "numbers of the cell, such as rounds=5,rank=84", later=True
+    )
     forget_bias: float | None = option(
         None, "of the forget gate at first; by default the cell's own", later=True
     )
@@ -85,6 +88,11 @@ class Config:
                 f"--engine={self.engine} needs the structure {runs.__name__}, which"
                 f" --cell={self.cell} has not; use --engine=scan."
             )
+        if self.forget_bias is not None and self.init_scale is not None:
+            raise InputError(
+                f"--forget_bias must be left out with --init_scale, which draws all"
+                f" parameters, got {self.forget_bias}; leave one of them out."
+            )
         self._check_tied()
 
     def _check_tied(self) -> None:
@@ -131,6 +139,9 @@ class Config:
             raise InputError(
                 f"--cell={self.cell} refuses --{flag}={features}: {error}"
             ) from error
+        if self.cell_options is not None:
+            given = self.cell_options
+            cell = with_numbers("cell_options", cell, given, but=("features",))
         if self.forget_bias is not None:
             if all(field.name != "forget_bias" for field in dataclasses.fields(cell)):
                 raise InputError(
