@@ -37,14 +37,7 @@ def build(config: Config, layout: Layout = ONE) -> Experiment:
             f"--engine={config.engine} does not run on the backend that JAX has here,"
             f" {jax.default_backend()}; use --engine=auto."
         )
-    corpus = text.load(
-        config.data,
-        config.tokens,
-        config.vocab_size,
-        config.shares(),
-        config.data_dir,
-        config.cache_dir,
-    )
+    corpus = config.corpus()
     _check(config, corpus)
     record = {
         "fingerprint": corpus.fingerprint,
@@ -64,7 +57,7 @@ def build(config: Config, layout: Layout = ONE) -> Experiment:
         task=task,
         training=config.training,
         record=record,
-        describe=lambda loss: describe(config.tokens, loss),
+        describe=lambda loss, split="valid": describe(corpus, loss, split),
         check=lambda: limits.check(config, task, layout),
         targets=config.batch_size * config.length,
     )
@@ -79,14 +72,31 @@ def rebuild(config: Config, record: Mapping[str, Any]) -> LanguageTask:
     return _task(dataclasses.replace(config, engine="auto"), size, {}, ONE)
 
 
-def describe(tokens: str, loss: float) -> Mapping[str, float]:
-    """Returns a loss in nats a token as perplexity, or in bits."""
-    match tokens:
+def describe(corpus: text.Corpus, loss: float, split: str) -> Mapping[str, float]:
+    """Returns a loss in nats a token of a split as perplexity, or in bits.
+
+    Subwords have both, by the bytes and words of the split: what a token is differs
+    from one vocabulary to another.
+    """
+    match corpus.tokenizer.kind:
         case "word":
-            return {"perplexity": math.exp(min(loss, 700.0))}
+            return {"perplexity": _exp(loss)}
         case "byte":
             return {"bits_per_byte": loss / math.log(2)}
+        case "subword":
+            known = split if split in corpus.splits else "train"
+            extent, tokens = corpus.extents[known], len(corpus.splits[known])
+            return {
+                "perplexity_per_token": _exp(loss),
+                "perplexity_per_word": _exp(loss * tokens / extent.words),
+                "bits_per_byte": loss * tokens / extent.bytes / math.log(2),
+            }
     return {"bits_per_char": loss / math.log(2)}
+
+
+def _exp(loss: float) -> float:
+    """Returns its exponential, or for what is beyond floats a large number."""
+    return math.exp(min(loss, 700.0))
 
 
 def _check(config: Config, corpus: text.Corpus) -> None:

@@ -3,32 +3,18 @@
 import dataclasses
 from typing import Any
 
+from experiments.language_modeling.source import Source
 from rnnlab import engines
 from rnnlab.cell import Cell
 from rnnlab.cells import CELLS
-from rnnlab.data.tokenizers import TOKENIZERS
 from rnnlab.errors import InputError
-from rnnlab.options import check, option
+from rnnlab.options import option
 from rnnlab.training.settings import Training
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(Source):
     """Text, network and training; the defaults suit two cores and three minutes."""
-
-    data: str = option(
-        "",
-        "text file, folder or archive with train/valid/test files, or tfds:NAME;"
-        " by default the language reference that Python carries",
-        free=True,
-    )
-    tokens: str = option("char", "what a token is", choices=TOKENIZERS)
-    vocab_size: int | None = option(None, "most frequent words kept", above=1)
-    fractions: str = option("90/5/5", "train/valid/test shares of a single text")
-    data_dir: str | None = option(None, "folder of prepared tfds data", free=True)
-    cache_dir: str | None = option(
-        None, "folder of tokenised text; by default ~/.cache/rnnlab", free=True
-    )
 
     cell: str = option("lstm", "what a step computes", choices=CELLS)
     forget_bias: float | None = option(
@@ -58,8 +44,7 @@ class Config:
     training: Training = Training(epochs=5, learning_rate=5e-3, schedule="cosine")
 
     def __post_init__(self):
-        check(self)
-        self.shares()
+        super().__post_init__()
         runs = Cell if self.engine == "auto" else engines.ENGINES[self.engine].runs
         if not isinstance(self.make_cell(), runs):
             raise InputError(
@@ -92,20 +77,3 @@ class Config:
                 f" got --cell={self.cell}; leave it out."
             )
         return dataclasses.replace(cell, forget_bias=self.forget_bias)
-
-    def shares(self) -> tuple[float, float, float]:
-        """Returns the shares of train, valid and test, which sum to one."""
-        parts = self.fractions.split("/")
-        fit = all(part.isdecimal() and len(part) < 10 for part in parts)
-        if len(parts) != 3 or not fit:
-            raise InputError(
-                f"--fractions must be three whole numbers like 90/5/5, got"
-                f" {self.fractions!r:.80}."
-            )
-        train, valid, test = (int(part) for part in parts)
-        total = train + valid + test
-        if train == 0:
-            raise InputError(
-                f"--fractions needs a share for train, got {self.fractions!r}."
-            )
-        return train / total, valid / total, test / total
