@@ -1,7 +1,6 @@
 """From settings to an experiment: text, network and task."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import jax
 from experiments.experiment import Experiment
 from experiments.language_modeling import limits
 from experiments.language_modeling.config import Config
+from experiments.language_modeling.figures import describe
 from experiments.language_modeling.task import LanguageTask
 from rnnlab import engines
 from rnnlab.data import sources, text, tokenizers
@@ -70,33 +70,6 @@ def rebuild(config: Config, record: Mapping[str, Any]) -> LanguageTask:
     """
     size = tokenizers.from_json(record.get("tokenizer")).size
     return _task(dataclasses.replace(config, engine="auto"), size, {}, ONE)
-
-
-def describe(corpus: text.Corpus, loss: float, split: str) -> Mapping[str, float]:
-    """Returns a loss in nats a token of a split as perplexity, or in bits.
-
-    Subwords have both, by the bytes and words of the split: what a token is differs
-    from one vocabulary to another.
-    """
-    match corpus.tokenizer.kind:
-        case "word":
-            return {"perplexity": _exp(loss)}
-        case "byte":
-            return {"bits_per_byte": loss / math.log(2)}
-        case "subword":
-            known = split if split in corpus.splits else "train"
-            extent, tokens = corpus.extents[known], len(corpus.splits[known])
-            return {
-                "perplexity_per_token": _exp(loss),
-                "perplexity_per_word": _exp(loss * tokens / extent.words),
-                "bits_per_byte": loss * tokens / extent.bytes / math.log(2),
-            }
-    return {"bits_per_char": loss / math.log(2)}
-
-
-def _exp(loss: float) -> float:
-    """Returns its exponential, or for what is beyond floats a large number."""
-    return math.exp(min(loss, 700.0))
 
 
 def _check(config: Config, corpus: text.Corpus) -> None:
