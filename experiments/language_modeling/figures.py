@@ -10,7 +10,7 @@ def describe(corpus: Corpus, loss: float, split: str) -> Mapping[str, float]:
     """Returns a loss in nats a token of a split as perplexity, or in bits.
 
     Subwords have both, by the bytes and words of the split: what a token is differs
-    from one vocabulary to another.
+    from one vocabulary to another. The first token counts there as the mean of others.
     """
     match corpus.tokenizer.kind:
         case "word":
