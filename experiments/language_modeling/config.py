@@ -12,7 +12,7 @@ from rnnlab import engines
 from rnnlab.cell import Cell
 from rnnlab.cells import CELLS
 from rnnlab.errors import InputError
-from rnnlab.options import option
+from rnnlab.options import option, with_numbers
 from rnnlab.training.settings import Training
 
 
@@ -21,6 +21,9 @@ class Config(Source):
     """Text, network and training; the defaults suit two cores and three minutes."""
 
     cell: str = option("lstm", "what a step computes", choices=CELLS)
+    cell_options: str | None = option(
+        None, "numbers of the cell, such as rounds=5,rank=84", later=True
+    )
     forget_bias: float | None = option(
         None, "of the forget gate at first; by default the cell's own", later=True
     )
@@ -70,6 +73,11 @@ class Config(Source):
                 f"--engine={self.engine} needs the structure {runs.__name__}, which"
                 f" --cell={self.cell} has not; use --engine=scan."
             )
+        if self.forget_bias is not None and self.init_scale is not None:
+            raise InputError(
+                f"--forget_bias must be left out with --init_scale, which draws all"
+                f" parameters, got {self.forget_bias}; leave one of them out."
+            )
         self._check_tied()
 
     def _check_tied(self) -> None:
@@ -116,6 +124,9 @@ class Config(Source):
             raise InputError(
                 f"--cell={self.cell} refuses --{flag}={features}: {error}"
             ) from error
+        if self.cell_options is not None:
+            given = self.cell_options
+            cell = with_numbers("cell_options", cell, given, but=("features",))
         if self.forget_bias is not None:
             if all(field.name != "forget_bias" for field in dataclasses.fields(cell)):
                 raise InputError(
