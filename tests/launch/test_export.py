@@ -36,9 +36,10 @@ def test_the_program_is_the_model_s_step(cell):
         tokens = tokens[1:]
 
 
-@pytest.mark.parametrize(
-    "tokenizer", [Char("ab c\n"), Word(("a", "<eos>", "b")), Byte()]
-)
+TOKENIZERS = Char("ab c\n"), Word(("a", "<eos>", "b")), Byte()
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=lambda t: t.kind)
 def test_its_tokens_are_those_of_the_tokenizer(tokenizer):
     model = Model.__new__(Model)
     model.tokenizer = tokenizer.to_json()
