@@ -20,9 +20,9 @@ SETTINGS = Training(
 
 
 @functools.cache
-def make_task(cell, rows=2):
+def make_task(cell, rows=2, layers=2):
     ids = np.random.default_rng(0).integers(0, VOCAB, 400).astype(np.uint8)
-    model = LanguageModel(VOCAB, 4, (cell, cell), auto(cell), dropout=0.3)
+    model = LanguageModel(VOCAB, 4, (cell,) * layers, auto(cell), dropout=0.3)
     streams = {
         "train": TrainStream(ids[:300], rows, 5, VOCAB),
         "valid": EvalStream(ids[300:], 3, 5, VOCAB),
