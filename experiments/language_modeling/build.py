@@ -15,7 +15,7 @@ from rnnlab import engines
 from rnnlab.data import sources, text, tokenizers
 from rnnlab.data.streams import EvalStream, TrainStream
 from rnnlab.errors import InputError
-from rnnlab.nn import LanguageModel
+from rnnlab.nn import LanguageModel, Stack
 from rnnlab.training.mesh import ONE, Layout
 
 
@@ -124,19 +124,31 @@ def _check_spread(config: Config, layout: Layout) -> None:
 def _task(
     config: Config, vocab_size: int, streams: Mapping[str, Any], layout: Layout
 ) -> LanguageTask:
-    cell = config.make_cell()
+    cells, drop = config.make_cells(), config.regularization
     engine = (
-        engines.auto(cell)
+        engines.auto(cells[0])
         if config.engine == "auto"
         else engines.ENGINES[config.engine]()
     )
-    model = LanguageModel(
-        vocab_size=vocab_size,
-        embedding=config.embedding or config.features,
-        cells=(cell,) * config.layers,
-        engine=engine,
+    stack = Stack(
+        cells,
+        engine,
         dropout=config.dropout,
-        tied=config.tied,
+        dropout_in=drop.dropout_in,
+        dropout_out=0.0,  # the model's own
+        variational=drop.variational,
+        weight_drop=drop.weight_drop,
+    )
+    model = LanguageModel(
+        config.entry,
+        stack,
+        config.output.make(vocab_size, config.tied),
+        embedding_dropout=drop.embedding_dropout,
+        token_dropout=drop.token_dropout,
+        dropout_out=config.dropout if drop.dropout_out is None else drop.dropout_out,
+        variational=drop.variational,
+        ar=drop.ar,
+        tar=drop.tar,
         rows_first=layout.padded(1) > 1,  # there are several devices
     )
     rows = {
