@@ -121,8 +121,8 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
 def summary_writer() -> type[Any]:
     """Returns tensorboardX's writer of events, imported when it is asked for.
 
-    And without torch, which takes longer to import than all that a run needs:
-    tensorboardX would do so for tensors of torch's, and there are none here.
+    And without torch, whose import would be a quarter of a start's seconds:
+    tensorboardX asks for it, for tensors of torch's, and there are none here.
     """
     modules: dict[str, Any] = sys.modules
     torch = modules.setdefault("torch", None)  # None: as if there were no such module
