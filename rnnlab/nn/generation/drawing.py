@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from rnnlab.nn.generation import history as said
+from rnnlab.nn.generation.prepared import prepare
 from rnnlab.nn.generation.reading import Model, follow, read
 from rnnlab.nn.generation.sampling import UNIFORMS, Sampling, draw
 
@@ -40,6 +41,7 @@ def sample(
     if sampling.repetition_penalty != 1:
         size = place.logits.shape[-1]
         history = said.begin(prompts, size, sampling.repetition_window)
+    model, params = prepare(model, params, len(prompts))
     for start in range(0, length, CHUNK):
         state, tokens = _draw(
             model, sampling, params, (place, history), jax.random.fold_in(key, start)
