@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnnlab.nn.generation.reading import Model, Place, follow, read
+from rnnlab.nn.generation.prepared import Model, prepare
+from rnnlab.nn.generation.reading import Place, follow, read
 
 
 class Found(NamedTuple):
@@ -75,6 +76,7 @@ def search(
         https://arxiv.org/abs/1609.08144
     """
     first = read(model, params, [prompt])
+    model, params = prepare(model, params, width)
     texts = _search(model, length, width, alpha, end, params, first)
     columns = map(np.asarray, texts)
     return [

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 
 from rnnlab.nn.generation import history as said
-from rnnlab.nn.generation.prepared import prepare
-from rnnlab.nn.generation.reading import Model, follow, read
+from rnnlab.nn.generation.prepared import Model, prepare
+from rnnlab.nn.generation.reading import follow, read
 from rnnlab.nn.generation.sampling import UNIFORMS, Sampling, draw
 
 CHUNK = 16  # tokens a call of the compiled loop; the reader waits for this many

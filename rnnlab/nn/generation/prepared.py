@@ -6,13 +6,23 @@ ten times as long as the product with it, or make an orthogonal one.
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
 
-from rnnlab.nn.generation.reading import Model
+
+class Model(Protocol):
+    """What can be read with; see the package."""
+
+    def initial(self, batch: tuple[int, ...], /) -> Any:
+        """Returns the carries before the first token."""
+        ...
+
+    def apply(self, variables: Any, carries: Any, tokens: Any, /) -> Any:
+        """Returns the carries after the tokens, and the logits that follow each."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)

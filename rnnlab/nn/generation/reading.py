@@ -2,25 +2,15 @@
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rnnlab.nn.generation.prepared import Model, prepare
+
 PIECE = 64  # steps of a call at most: one program reads texts of any length
-
-
-class Model(Protocol):
-    """What can be read with; see the package."""
-
-    def initial(self, batch: tuple[int, ...], /) -> Any:
-        """Returns the carries before the first token."""
-        ...
-
-    def apply(self, variables: Any, carries: Any, tokens: Any, /) -> Any:
-        """Returns the carries after the tokens, and the logits that follow each."""
-        ...
 
 
 class Place(NamedTuple):
@@ -49,6 +39,7 @@ def read(model: Model, params: Any, prompts: Sequence[np.ndarray]) -> Place:
     Raises:
         ValueError: a prompt is empty, or not of one axis.
     """
+    model, params = prepare(model, params, len(prompts))
     place = _begin(model, params, len(prompts))
     for piece in pieces(prompts):
         place = _read(model, params, place, piece)

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rnnlab.nn.generation.prepared import Model, prepare
 from rnnlab.nn.generation.reading import (
-    Model,
     each_step,
     follow_where,
     pieces,
@@ -43,6 +43,7 @@ def score(
 def _costs(model, params, start, texts):
     """Returns the nats of some texts, each from the place `start` of one row."""
     place = jax.tree.map(lambda leaf: jnp.repeat(leaf, len(texts), axis=0), start)
+    model, params = prepare(model, params, len(texts))
     nats = np.zeros(len(texts))
     for piece in pieces(texts):
         place, more = _cost(model, params, place, piece)
