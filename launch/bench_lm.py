@@ -14,7 +14,7 @@ from launch.turns import Run, Yardsticks
 from rnnlab.cells import LSTM
 from rnnlab.data.streams import TrainStream
 from rnnlab.engines import auto
-from rnnlab.nn import LanguageModel
+from rnnlab.nn import LanguageModel, Softmax, Stack
 from rnnlab.training import step as training
 from rnnlab.training.settings import Training
 
@@ -112,7 +112,9 @@ def ready(shape: Shape) -> Run:
 def language_task(shape: Shape, batches: TrainStream) -> LanguageTask:
     """Returns the language model of a shape on these batches."""
     cells = (LSTM(shape.features),) * LAYERS
-    model = LanguageModel(shape.vocab_size, shape.features, cells, auto(cells[0]))
+    model = LanguageModel(
+        shape.features, Stack(cells, auto(cells[0])), Softmax(shape.vocab_size)
+    )
     return LanguageTask(model, {"train": batches}, {"train": shape.batch})
 
 

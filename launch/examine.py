@@ -12,6 +12,7 @@ from experiments.language_modeling.task import LanguageTask
 from rnnlab.cell import Cell
 from rnnlab.data.streams import Batch
 from rnnlab.errors import InputError
+from rnnlab.nn import Stack
 from rnnlab.nn.layers import Layer
 from rnnlab.probes import gates, gradients, jacobians, lyapunov, truncation
 
@@ -52,9 +53,15 @@ def examine(task: LanguageTask, params: Any, batch: Batch, length: int) -> Any:
         length: the steps that the model was trained through.
 
     Raises:
-        InputError: a carry of whole numbers, of which there are no derivatives.
+        InputError: a carry of whole numbers, of which there are no derivatives; or
+            layers that are not recurrent.
     """
-    cells = task.model.cells
+    if not isinstance(task.model.stack, Stack):
+        raise InputError(
+            f"A model of recurrent layers was wanted, to probe what they carry, got one"
+            f" of {type(task.model.stack).__name__}; name the --workdir of another."
+        )
+    cells = task.model.stack.cells
     for cell in cells:
         try:
             gradients.differentiable(cell, cell.initial(()))
@@ -185,7 +192,7 @@ def _truncation(
     windows = sorted({max(1, longest // 4**k) for k in range(4)})
 
     def gradient(engine):
-        model = task.model.clone(engine=engine)
+        model = task.model.clone(stack=task.model.stack.clone(engine=engine))
         carries = model.initial(batch.inputs.shape[1:])
 
         def loss(params):
@@ -196,7 +203,7 @@ def _truncation(
 
         return jax.jit(jax.grad(loss))(params)
 
-    engine = task.model.engine
+    engine = task.model.stack.engine
     others = [gradient(truncation.Truncated(engine, window)) for window in windows]
     found = truncation.beside(gradient(engine), others)
     return {

@@ -1,7 +1,6 @@
 """From settings to an experiment: text, network and task."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,12 +9,13 @@ import jax
 from experiments.experiment import Experiment
 from experiments.language_modeling import limits
 from experiments.language_modeling.config import Config
+from experiments.language_modeling.figures import describe
 from experiments.language_modeling.task import LanguageTask
 from rnnlab import engines
 from rnnlab.data import sources, text, tokenizers
 from rnnlab.data.streams import EvalStream, TrainStream
 from rnnlab.errors import InputError
-from rnnlab.nn import LanguageModel
+from rnnlab.nn import LanguageModel, Stack
 from rnnlab.training.mesh import ONE, Layout
 
 
@@ -37,14 +37,7 @@ def build(config: Config, layout: Layout = ONE) -> Experiment:
             f"--engine={config.engine} does not run on the backend that JAX has here,"
             f" {jax.default_backend()}; use --engine=auto."
         )
-    corpus = text.load(
-        config.data,
-        config.tokens,
-        config.vocab_size,
-        config.shares(),
-        config.data_dir,
-        config.cache_dir,
-    )
+    corpus = config.corpus()
     _check(config, corpus)
     record = {
         "fingerprint": corpus.fingerprint,
@@ -64,7 +57,7 @@ def build(config: Config, layout: Layout = ONE) -> Experiment:
         task=task,
         training=config.training,
         record=record,
-        describe=lambda loss: describe(config.tokens, loss),
+        describe=lambda loss, split="valid": describe(corpus, loss, split),
         check=lambda: limits.check(config, task, layout),
         targets=config.batch_size * config.length,
     )
@@ -77,16 +70,6 @@ def rebuild(config: Config, record: Mapping[str, Any]) -> LanguageTask:
     """
     size = tokenizers.from_json(record.get("tokenizer")).size
     return _task(dataclasses.replace(config, engine="auto"), size, {}, ONE)
-
-
-def describe(tokens: str, loss: float) -> Mapping[str, float]:
-    """Returns a loss in nats a token as perplexity, or in bits."""
-    match tokens:
-        case "word":
-            return {"perplexity": math.exp(min(loss, 700.0))}
-        case "byte":
-            return {"bits_per_byte": loss / math.log(2)}
-    return {"bits_per_char": loss / math.log(2)}
 
 
 def _check(config: Config, corpus: text.Corpus) -> None:
@@ -124,19 +107,31 @@ def _check_spread(config: Config, layout: Layout) -> None:
 def _task(
     config: Config, vocab_size: int, streams: Mapping[str, Any], layout: Layout
 ) -> LanguageTask:
-    cell = config.make_cell()
+    cells, drop = config.make_cells(), config.regularization
     engine = (
-        engines.auto(cell)
+        engines.auto(cells[0])
         if config.engine == "auto"
         else engines.ENGINES[config.engine]()
     )
-    model = LanguageModel(
-        vocab_size=vocab_size,
-        embedding=config.embedding or config.features,
-        cells=(cell,) * config.layers,
-        engine=engine,
+    stack = Stack(
+        cells,
+        engine,
         dropout=config.dropout,
-        tied=config.tied,
+        dropout_in=drop.dropout_in,
+        dropout_out=0.0,  # the model's own
+        variational=drop.variational,
+        weight_drop=drop.weight_drop,
+    )
+    model = LanguageModel(
+        config.entry,
+        stack,
+        config.output.make(vocab_size, config.tied),
+        embedding_dropout=drop.embedding_dropout,
+        token_dropout=drop.token_dropout,
+        dropout_out=config.dropout if drop.dropout_out is None else drop.dropout_out,
+        variational=drop.variational,
+        ar=drop.ar,
+        tar=drop.tar,
         rows_first=layout.padded(1) > 1,  # there are several devices
     )
     rows = {

@@ -3,34 +3,27 @@
 import dataclasses
 from typing import Any
 
+import jax
+
+from experiments.language_modeling.outputs import OutputLayer
+from experiments.language_modeling.regularization import Regularization
+from experiments.language_modeling.source import Source
 from rnnlab import engines
 from rnnlab.cell import Cell
 from rnnlab.cells import CELLS
-from rnnlab.data.tokenizers import TOKENIZERS
 from rnnlab.errors import InputError
-from rnnlab.options import check, option
+from rnnlab.options import option, with_numbers
 from rnnlab.training.settings import Training
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(Source):
     """Text, network and training; the defaults suit two cores and three minutes."""
 
-    data: str = option(
-        "",
-        "text file, folder or archive with train/valid/test files, or tfds:NAME;"
-        " by default the language reference that Python carries",
-        free=True,
-    )
-    tokens: str = option("char", "what a token is", choices=TOKENIZERS)
-    vocab_size: int | None = option(None, "most frequent words kept", above=1)
-    fractions: str = option("90/5/5", "train/valid/test shares of a single text")
-    data_dir: str | None = option(None, "folder of prepared tfds data", free=True)
-    cache_dir: str | None = option(
-        None, "folder of tokenised text; by default ~/.cache/rnnlab", free=True
-    )
-
     cell: str = option("lstm", "what a step computes", choices=CELLS)
+    cell_options: str | None = option(
+        None, "numbers of the cell, such as rounds=5,rank=84", later=True
+    )
     forget_bias: float | None = option(
         None, "of the forget gate at first; by default the cell's own", later=True
     )
@@ -45,8 +38,23 @@ class Config:
     embedding: int | None = option(
         None, "of a token; by default as features", above=0, below=1_000_000
     )
+    last_features: int | None = option(
+        None,
+        "units of the last layer; by default as features",
+        above=0,
+        below=2**13 + 1,
+        later=True,
+    )
     tied: bool = option(False, "use the embedding as output weights")
-    dropout: float = option(0.0, "share of values dropped", least=0, below=1, soft=True)
+    output: OutputLayer = option(OutputLayer(), "", later=True)
+    dropout: float = option(
+        0.0,
+        "share dropped at each layer's input and at the end",
+        least=0,
+        below=1,
+        soft=True,
+    )
+    regularization: Regularization = option(Regularization(), "", later=True)
     init_scale: float | None = option(
         None, "draw all parameters from [-init_scale, init_scale]", above=0
     )
@@ -58,54 +66,85 @@ class Config:
     training: Training = Training(epochs=5, learning_rate=5e-3, schedule="cosine")
 
     def __post_init__(self):
-        check(self)
-        self.shares()
+        super().__post_init__()
         runs = Cell if self.engine == "auto" else engines.ENGINES[self.engine].runs
-        if not isinstance(self.make_cell(), runs):
+        if not isinstance(self.make_cells()[0], runs):
             raise InputError(
                 f"--engine={self.engine} needs the structure {runs.__name__}, which"
                 f" --cell={self.cell} has not; use --engine=scan."
             )
-        if self.tied and self.embedding not in (None, self.features):
+        if self.forget_bias is not None and self.init_scale is not None:
             raise InputError(
-                f"--tied needs --embedding to equal --features={self.features}, got"
-                f" {self.embedding}; leave --embedding out."
+                f"--forget_bias must be left out with --init_scale, which draws all"
+                f" parameters, got {self.forget_bias}; leave one of them out."
+            )
+        self._check_tied()
+
+    def _check_tied(self) -> None:
+        """Raises unless tied output weights meet as many features as they have."""
+        project = self.output.project
+        last = "features" if self.last_features is None else "last_features"
+        name, meets = ("project", project) if project else (last, self.last)
+        if self.tied and self.embedding not in (None, meets):
+            raise InputError(
+                f"--tied needs --embedding to equal --{name}={meets}, got"
+                f" {self.embedding}; take --last_features={self.embedding} or"
+                f" --project={self.embedding}."
             )
 
-    def make_cell(self) -> Cell[Any]:
-        """Returns one layer's cell.
+    @property
+    def last(self) -> int:
+        """Units of the last layer."""
+        return self.last_features or self.features
+
+    @property
+    def entry(self) -> int:
+        """Features of a token's vector."""
+        if self.embedding is not None:
+            return self.embedding
+        return (self.output.project or self.last) if self.tied else self.features
+
+    def make_cells(self) -> tuple[Cell[Any], ...]:
+        """Returns the cell of each layer, from the input up.
 
         Raises:
-            InputError: the cell refuses the number of units, or has no forget bias.
+            InputError: the cell refuses the number of units, has no forget bias, or
+                nothing to drop from.
         """
+        sizes = [self.features] * (self.layers - 1) + [self.last]
+        made = {size: self._make_cell(size) for size in sizes}
+        return tuple(made[size] for size in sizes)
+
+    def _make_cell(self, features: int) -> Cell[Any]:
+        """Returns a layer's cell, with what is done at each of its steps."""
+        flag = "features" if features == self.features else "last_features"
         try:
-            cell = CELLS[self.cell](self.features)
+            cell = CELLS[self.cell](features)
         except ValueError as error:
             raise InputError(
-                f"--cell={self.cell} refuses --features={self.features}: {error}"
+                f"--cell={self.cell} refuses --{flag}={features}: {error}"
             ) from error
-        if self.forget_bias is None:
-            return cell
-        if all(field.name != "forget_bias" for field in dataclasses.fields(cell)):
-            raise InputError(
-                f"--forget_bias needs a cell with a forget gate's bias, such as lstm,"
-                f" got --cell={self.cell}; leave it out."
-            )
-        return dataclasses.replace(cell, forget_bias=self.forget_bias)
+        if self.cell_options is not None:
+            given = self.cell_options
+            cell = with_numbers("cell_options", cell, given, but=("features",))
+        if self.forget_bias is not None:
+            if all(field.name != "forget_bias" for field in dataclasses.fields(cell)):
+                raise InputError(
+                    f"--forget_bias needs a cell with a forget gate's bias, such as"
+                    f" lstm, got --cell={self.cell}; leave it out."
+                )
+            cell = dataclasses.replace(cell, forget_bias=self.forget_bias)
+        cell = self.regularization.wrap(self.cell, cell)
+        self._check_weight_drop(cell)
+        return cell
 
-    def shares(self) -> tuple[float, float, float]:
-        """Returns the shares of train, valid and test, which sum to one."""
-        parts = self.fractions.split("/")
-        fit = all(part.isdecimal() and len(part) < 10 for part in parts)
-        if len(parts) != 3 or not fit:
+    def _check_weight_drop(self, cell: Cell[Any]) -> None:
+        """Raises where there is no recurrent matrix to drop weights from."""
+        if not self.regularization.weight_drop:
+            return
+        shapes = jax.eval_shape(lambda: cell.init(jax.random.key(0), 1))
+        if "recurrent" not in shapes:
             raise InputError(
-                f"--fractions must be three whole numbers like 90/5/5, got"
-                f" {self.fractions!r:.80}."
+                f"--weight_drop needs a cell with a recurrent matrix, such as lstm, got"
+                f" --cell={self.cell}; leave it out."
             )
-        train, valid, test = (int(part) for part in parts)
-        total = train + valid + test
-        if train == 0:
-            raise InputError(
-                f"--fractions needs a share for train, got {self.fractions!r}."
-            )
-        return train / total, valid / total, test / total

@@ -70,19 +70,21 @@ class LanguageTask:
     def loss(
         self, params: Any, memory: Any, batch: Batch, key: jax.Array, train: bool
     ) -> tuple[jax.Array, Outcome]:
-        """Returns the mean nats of the batch's targets, and the carries after it."""
-        carries, nats = self.model.apply(
-            {"params": params},
-            self.carries(memory, batch),
-            batch.inputs,
-            batch.targets,
-            train,
-            method="loss",
-            rngs={"dropout": key},
-        )
+        """Returns the mean nats of the batch's targets, and the carries after it.
+
+        In training, the penalties of the model are added.
+        """
+        given = self.carries(memory, batch), batch.inputs, batch.targets
+        if train:
+            carries, nats, penalty = self.model.apply(
+                {"params": params}, *given, method="objective", rngs={"dropout": key}
+            )
+        else:
+            carries, nats = self.model.apply({"params": params}, *given, method="loss")
+            penalty = 0.0
         weight = jnp.sum(batch.mask)
         loss = jnp.sum(jnp.where(batch.mask, nats, 0)) / weight
-        return loss, Outcome(carries, weight)
+        return loss + penalty, Outcome(carries, weight)
 
     def carries(self, memory: Any, batch: Batch) -> Any:
         """Returns the carries that a batch begins with: the first ones on reset."""

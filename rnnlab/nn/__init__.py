@@ -2,6 +2,7 @@
 
 from rnnlab.nn.language_model import LanguageModel
 from rnnlab.nn.losses import cross_entropy
+from rnnlab.nn.outputs import Softmax
 from rnnlab.nn.recurrent import Bidirectional, Recurrent
 from rnnlab.nn.stack import Highway, Stack
 
@@ -10,6 +11,7 @@ __all__ = [
     "Highway",
     "LanguageModel",
     "Recurrent",
+    "Softmax",
     "Stack",
     "cross_entropy",
 ]

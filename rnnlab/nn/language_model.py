@@ -1,4 +1,4 @@
-"""A recurrent language model: embedding, layers, output layer."""
+"""A language model: embedding, layers, output layer."""
 
 from typing import Any
 
@@ -6,82 +6,109 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from rnnlab.cell import Cell
-from rnnlab.engines import Engine, Scan
-from rnnlab.nn.losses import cross_entropy
-from rnnlab.nn.stack import Stack, initial
+from rnnlab.nn.dropping import drop
+from rnnlab.nn.parts import Layers, Output
 
 
 class LanguageModel(nn.Module):
     """Predicts the next token from all before it.
 
     Attributes:
-        vocab_size: V.
         embedding: E, the features of a token's vector.
-        cells: the recurrent layers, from the input up.
-        engine: how their steps are executed.
-        dropout: at the input of each layer and before the output layer.
-        tied: whether the output layer uses the embedding's weights; E must then be
-            the features of the last layer.
+        stack: the layers, `Stack` for recurrent ones. Its dropout at the end, if it
+            has one, is not seen by `ar` and `tar`: leave it to `dropout_out` here.
+        output: the distribution from the last layer's features; it knows V.
+        embedding_dropout: the share of the vocabulary whose vectors are zero for a
+            batch.
+        token_dropout: the share of tokens whose vectors are zero.
+        dropout_out: at the output of the last layer.
+        variational: whether the mask of `dropout_out` is the same at all steps.
+        ar: weight of the mean square of the last layer's output, after dropout.
+        tar: weight of the mean square of its change from step to step, before dropout.
         rows_first: whether the loss is taken with rows before steps. Its sums have
             another order then, and rows that lie on different devices stay there.
 
     References:
         Mikolov et al., Recurrent neural network based language model, 2010,
         https://doi.org/10.21437/Interspeech.2010-343
-        Press, Wolf, Using the output embedding to improve language models, 2017,
-        https://arxiv.org/abs/1608.05859
+        Merity, Keskar, Socher, Regularizing and optimizing LSTM language models, 2018,
+        https://arxiv.org/abs/1708.02182 (embedding dropout, ar, tar)
     """
 
-    vocab_size: int
     embedding: int
-    cells: tuple[Cell[Any], ...]
-    engine: Engine = Scan()
-    dropout: float = 0.0
-    tied: bool = False
+    stack: Layers
+    output: Output
+    embedding_dropout: float = 0.0
+    token_dropout: float = 0.0
+    dropout_out: float | jax.Array = 0.0
+    variational: bool = False
+    ar: float = 0.0
+    tar: float = 0.0
     rows_first: bool = False
 
     def setup(self):
-        """Declares the parameters that need no input to know their shape."""
+        """Declares the embedding; layers and output declare their own."""
         normal = nn.initializers.normal(self.embedding**-0.5)
-        self.encoder = self.param(
-            "embedding", normal, (self.vocab_size, self.embedding)
-        )
-        self.stack = Stack(self.cells, self.engine, self.dropout)
-        self.bias = self.param("bias", nn.initializers.zeros, (self.vocab_size,))
+        shape = (self.output.vocab_size, self.embedding)
+        self.encoder = self.param("embedding", normal, shape)
 
+    @nn.nowrap
     def initial(self, batch: tuple[int, ...], dtype: Any = jnp.float32) -> Any:
         """Returns the carries of all layers before the first token."""
-        return initial(self.cells, batch, dtype)
+        return self.stack.initial(batch, dtype)
 
-    def __call__(
-        self, carries: Any, tokens: jax.Array, train: bool = False
-    ) -> tuple[Any, jax.Array]:
+    def __call__(self, carries: Any, tokens: jax.Array) -> tuple[Any, jax.Array]:
         """Returns the carries after the last token and logits: [T, B] -> [T, B, V]."""
-        carries, h = self.stack(carries, self.encoder[tokens], train)
-        return carries, h @ self._decoder(h).T + self.bias
+        carries, h = self.features(carries, tokens)
+        return carries, self.logits(h)
+
+    def features(self, carries: Any, tokens: jax.Array) -> tuple[Any, jax.Array]:
+        """Returns the carries after and what the output sees: [T, B] -> [T, B, H]."""
+        return self._read(carries, tokens, train=False)
+
+    def logits(self, h: jax.Array) -> jax.Array:
+        """Returns log-probabilities up to a constant: [..., H] -> [..., V]."""
+        return self.output.logits(h, self.encoder)
 
     def loss(
-        self, carries: Any, tokens: jax.Array, targets: jax.Array, train: bool = False
+        self, carries: Any, tokens: jax.Array, targets: jax.Array
     ) -> tuple[Any, jax.Array]:
         """Returns the carries and the nats each target costs: [T, B] -> [T, B]."""
-        carries, h = self.stack(carries, self.encoder[tokens], train)
-        decoder = self._decoder(h)
-        if not self.rows_first:
-            return carries, cross_entropy(h, decoder, self.bias, targets)
-        h, targets = h.swapaxes(0, 1), targets.swapaxes(0, 1)
-        return carries, cross_entropy(h, decoder, self.bias, targets).swapaxes(0, 1)
+        carries, h = self.features(carries, tokens)
+        return carries, self._nats(h, targets, train=False)
 
-    @nn.compact
-    def _decoder(self, h: jax.Array) -> jax.Array:
-        """Returns the output weights, [V, H]."""
-        if not self.tied:
-            shape = (self.vocab_size, h.shape[-1])
-            return self.param("decoder", nn.initializers.glorot_uniform(), shape)
-        if h.shape[-1] != self.embedding:
-            raise ValueError(
-                f"A tied output layer needs as many features in the last layer as in"
-                f" the embedding, got {h.shape[-1]} and {self.embedding};"
-                f" make them equal or pass tied=False."
-            )
-        return self.encoder
+    def objective(
+        self, carries: Any, tokens: jax.Array, targets: jax.Array
+    ) -> tuple[Any, jax.Array, jax.Array]:
+        """Returns what training lowers: the carries, nats a target and the penalties.
+
+        With dropout, `apply` needs `rngs={"dropout": key}`.
+
+        Returns:
+            The carries, [T, B] and [].
+        """
+        carries, h = self._read(carries, tokens, train=True)
+        axes = (0,) if self.variational else ()
+        dropped = drop(self, h, self.dropout_out, True, axes)
+        penalty = jnp.zeros((), h.dtype)
+        if self.ar:
+            penalty += self.ar * jnp.mean(dropped**2)
+        if self.tar and len(h) > 1:
+            penalty += self.tar * jnp.mean((h[1:] - h[:-1]) ** 2)
+        return carries, self._nats(dropped, targets, train=True), penalty
+
+    def _read(self, carries, tokens, train):
+        """Returns the carries after the tokens and the last layer's output."""
+        x = self.encoder[tokens]
+        if train and self.embedding_dropout:
+            each = jnp.ones((self.output.vocab_size, 1), x.dtype)
+            x *= drop(self, each, self.embedding_dropout, train)[tokens]
+        x = drop(self, x, self.token_dropout, train, axes=(-1,))
+        return self.stack(carries, x, train)
+
+    def _nats(self, h, targets, train):
+        """Returns the nats each target costs, [T, B]."""
+        if not self.rows_first:
+            return self.output.nats(h, targets, self.encoder, train)
+        h, targets = h.swapaxes(0, 1), targets.swapaxes(0, 1)
+        return self.output.nats(h, targets, self.encoder, train).swapaxes(0, 1)

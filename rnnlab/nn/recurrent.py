@@ -11,6 +11,7 @@ from rnnlab.engines import Engine, Scan
 from rnnlab.engines.engine import shape_of
 from rnnlab.probes.gradients import Tapped
 from rnnlab.sequences import flip, run
+from rnnlab.weights import weight_drop
 from rnnlab.wrappers import is_random
 
 
@@ -23,10 +24,13 @@ class Recurrent(nn.Module):
     Attributes:
         cell: what a step computes.
         engine: how the steps are executed.
+        weight_drop: the share of the entries of `recurrent` that are zero for a
+            sequence in training.
     """
 
     cell: Cell[Any]
     engine: Engine = Scan()
+    weight_drop: float = 0.0
 
     @nn.compact
     def __call__(
@@ -42,7 +46,7 @@ class Recurrent(nn.Module):
         """Returns the last carry and y: [T, B, I] -> [T, B, H].
 
         `lengths`, `valid` and `reset` are those of `rnnlab.sequences.run`. In training
-        a cell with dropout or zoneout needs `rngs={"dropout": key}` of `apply`.
+        dropout, zoneout and weight drop need `rngs={"dropout": key}` of `apply`.
 
         Args:
             carry: before the first step; None for the cell's start, for x with as
@@ -55,6 +59,9 @@ class Recurrent(nn.Module):
         """
         params = self.param("cell", self.cell.init, x.shape[-1])
         carry = self.begin(params, carry, x)
+        if train and self.weight_drop:
+            key = self.make_rng("dropout")
+            params = weight_drop(key, params, self.weight_drop)
         key = self.make_rng("dropout") if train and is_random(self.cell) else None
         engine = self.engine
         if self.has_variable("taps", "carry"):

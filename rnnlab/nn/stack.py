@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from rnnlab.cell import Cell
 from rnnlab.engines import Engine, Scan
+from rnnlab.nn.dropping import drop
 from rnnlab.nn.recurrent import Recurrent
 
 CONNECTIONS = ("plain", "residual", "highway", "skip")
@@ -31,7 +32,11 @@ class Stack(nn.Module):
         cells: one a layer, from the input up.
         engine: how the steps of each layer are executed.
         dropout: the share of values set to zero in training.
+        dropout_in: the share at the input of the first layer; None for `dropout`.
+        dropout_out: the share at the output of the last; None for `dropout`.
         variational: whether a mask is the same at all steps.
+        weight_drop: the share of the entries of each layer's recurrent matrices that
+            are zero for a sequence in training.
         connect: how layers are joined, from the second on: "plain", a layer's output
             is the next one's input; "residual", the sum of its input and output is;
             "highway", their mean by a learned gate; "skip", each layer also sees the
@@ -46,14 +51,20 @@ class Stack(nn.Module):
         https://arxiv.org/abs/1505.00387
         Graves, Generating sequences with recurrent neural networks, 2013,
         https://arxiv.org/abs/1308.0850 (skip)
+        Merity, Keskar, Socher, Regularizing and optimizing LSTM language models, 2018,
+        https://arxiv.org/abs/1708.02182 (weight_drop)
     """
 
     cells: tuple[Cell[Any], ...]
     engine: Engine = Scan()
-    dropout: float = 0.0
+    dropout: float | jax.Array = 0.0
+    dropout_in: float | jax.Array | None = None
+    dropout_out: float | jax.Array | None = None
     variational: bool = False
+    weight_drop: float = 0.0
     connect: str = "plain"
 
+    @nn.nowrap
     def initial(self, batch: tuple[int, ...], dtype: Any = jnp.float32) -> Any:
         """Returns the carries of all layers before the first step."""
         return initial(self.cells, batch, dtype)
@@ -93,8 +104,8 @@ class Stack(nn.Module):
         for k, (cell, carry) in enumerate(zip(self.cells, carries, strict=True)):
             if k and self.connect == "skip":
                 below = jnp.concatenate([below, x], axis=-1)
-            below = self._drop(below, train)
-            layer = Recurrent(cell, self.engine)
+            below = self._drop(below, self.dropout if k else self.dropout_in, train)
+            layer = Recurrent(cell, self.engine, self.weight_drop)
             carry, y = layer(carry, below, lengths=lengths, reset=reset, train=train)
             if k and self.connect in ("residual", "highway"):
                 _check_features(self.connect, below, y)
@@ -104,11 +115,12 @@ class Stack(nn.Module):
             outputs.append(y)
         if outputs and self.connect == "skip":
             below = jnp.concatenate(outputs, axis=-1)
-        return tuple(after), self._drop(below, train)
+        return tuple(after), self._drop(below, self.dropout_out, train)
 
-    def _drop(self, x: jax.Array, train: bool) -> jax.Array:
+    def _drop(self, x, rate, train):
+        """Returns x after dropout, at the layers' own rate where there is none."""
         axes = (0,) if self.variational else ()
-        return nn.Dropout(self.dropout, axes, deterministic=not train)(x)
+        return drop(self, x, self.dropout if rate is None else rate, train, axes)
 
 
 class Highway(nn.Module):

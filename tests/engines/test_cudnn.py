@@ -201,4 +201,4 @@ def test_a_run_with_another_cell_is_refused():
 
 def test_what_was_trained_with_it_is_used_without_a_gpu():
     record = {"tokenizer": Byte().to_json()}
-    assert rebuild(Config(engine="cudnn"), record).model.engine == Deferred()
+    assert rebuild(Config(engine="cudnn"), record).model.stack.engine == Deferred()

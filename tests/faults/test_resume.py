@@ -15,7 +15,7 @@ from rnnlab.cells import CELLS
 from rnnlab.data.streams import EvalStream, TrainStream
 from rnnlab.engines import auto
 from rnnlab.errors import Diverged, NoUsableCheckpoint, Preempted
-from rnnlab.nn import LanguageModel
+from rnnlab.nn import LanguageModel, Softmax, Stack
 from rnnlab.training import events, loop, step
 from rnnlab.training.history import History
 from rnnlab.training.leaves import digest
@@ -182,7 +182,7 @@ def test_a_checkpoint_without_part_of_the_history_is_noticed(
 @functools.cache
 def language(cell, rows=2, length=5):
     ids = np.random.default_rng(0).integers(0, 11, 200).astype(np.uint8)
-    model = LanguageModel(11, 4, (cell,), auto(cell), dropout=0.3)
+    model = LanguageModel(4, Stack((cell,), auto(cell), 0.3), Softmax(11))
     streams = {
         "train": TrainStream(ids[:150], rows, length, 11),
         "valid": EvalStream(ids[150:], rows, length, 11),

@@ -73,7 +73,7 @@ def test_a_point_has_the_settings_that_it_names():
 
 def test_an_ablation_reaches_the_cell():
     found = expand("language_modeling", BASE, Plan(ablate="forget_bias=0,2"), False)
-    cells = [point.config.make_cell() for point in found]
+    cells = [point.config.make_cells()[0] for point in found]
     assert [cell.forget_bias for cell in cells] == [1.0, 0.0, 2.0]
 
 

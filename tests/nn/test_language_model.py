@@ -9,15 +9,16 @@ import optax
 import pytest
 
 from rnnlab.cells import Elman
-from rnnlab.nn import LanguageModel
+from rnnlab.nn import LanguageModel, Softmax, Stack
+from rnnlab.nn.layers import layers
 
 V, E, H, T, B = 11, 5, 5, 6, 2
 RNG = np.random.default_rng(0)
 TOKENS, TARGETS = RNG.integers(V, size=(2, T, B))
 WEIGHTS = RNG.normal(size=(T, B)).astype(np.float32)
 MODELS = {
-    "untied": LanguageModel(V, E, (Elman(4), Elman(H))),
-    "tied": LanguageModel(V, E, (Elman(H),), tied=True),
+    "untied": LanguageModel(E, Stack((Elman(4), Elman(H))), Softmax(V)),
+    "tied": LanguageModel(E, Stack((Elman(H),)), Softmax(V, tied=True)),
 }
 CELLS = {
     "untied": E * 4 + 4 * 4 + 4 + 4 * H + H * H + H,
@@ -26,7 +27,7 @@ CELLS = {
 PARAMETERS = {
     "untied": V * E + CELLS["untied"] + V * H + V,
     "tied": V * E + CELLS["tied"] + V,
-}  # fmt: skip
+}
 
 
 @functools.lru_cache
@@ -79,7 +80,7 @@ def test_logits_by_hand():
     for token in TOKENS:
         x = params["embedding"][token]
         h = np.tanh(x @ cell["kernel"] + cell["bias"] + h @ cell["recurrent"])
-        wanted.append(h @ params["embedding"].T + params["bias"])
+        wanted.append(h @ params["embedding"].T + params["output"]["bias"])
     carries = MODELS["tied"].initial((B,))
     after, y = logits(MODELS["tied"], params, carries, TOKENS)
     close((after, y), ((h,), np.stack(wanted)))
@@ -88,13 +89,13 @@ def test_logits_by_hand():
 @pytest.mark.parametrize("name", MODELS)
 def test_parameters_are_counted(name):
     assert sum(p.size for p in jax.tree.leaves(params_of(name))) == PARAMETERS[name]
-    assert ("decoder" in params_of(name)) == (name == "untied")
+    assert ("decoder" in params_of(name)["output"]) == (name == "untied")
 
 
 def test_initial_parameters():
     model, key = MODELS["tied"], jax.random.key(0)
     params = jax.jit(model.init)(key, model.initial((B,)), TOKENS)["params"]
-    np.testing.assert_array_equal(params["bias"], np.zeros(V))
+    np.testing.assert_array_equal(params["output"]["bias"], np.zeros(V))
     assert abs(np.std(params["embedding"]) / E**-0.5 - 1) < 0.3
 
 
@@ -108,8 +109,8 @@ def test_parameters_do_not_depend_on_the_method(name):
 
 
 def test_a_tied_layer_of_another_size_is_named():
-    model = LanguageModel(V, E, (Elman(H + 2),), tied=True)
-    with pytest.raises(ValueError, match=r"tied.*7 and 5.*tied=False"):
+    model = LanguageModel(E, Stack((Elman(H + 2),)), Softmax(V, tied=True))
+    with pytest.raises(ValueError, match=r"tied.*7 and 5.*project=5.*tied=False"):
         jax.eval_shape(model.init, jax.random.key(0), model.initial((B,)), TOKENS)
 
 
@@ -123,19 +124,106 @@ def test_two_windows_equal_one(name):
     close((last, jnp.concatenate([first, second])), (after, whole))
 
 
-def test_dropout_in_training_only():
-    model = LanguageModel(V, E, (Elman(H),), dropout=0.5)
-    carries, params = model.initial((B,)), params_of("tied")
-    params = params | {"decoder": params["embedding"]}
+# Names of what training adds -> the model with it, and what differs from none.
+REGULARIZED = {
+    "dropout": MODELS["tied"].clone(stack=Stack((Elman(H),), dropout=0.5)),
+    "dropout at the input": MODELS["tied"].clone(
+        stack=Stack((Elman(H),), dropout_in=0.5)
+    ),
+    "weight drop": MODELS["tied"].clone(stack=Stack((Elman(H),), weight_drop=0.5)),
+    "dropout_out": MODELS["tied"].clone(dropout_out=0.5),
+    "embedding dropout": MODELS["tied"].clone(embedding_dropout=0.5),
+    "token dropout": MODELS["tied"].clone(token_dropout=0.5),
+}
 
-    @functools.partial(jax.jit, static_argnums=0)
-    def loss(train, seed):
-        return model.apply(
-            {"params": params}, carries, TOKENS, TARGETS, train, method="loss",
-            rngs={"dropout": jax.random.key(seed)},
-        )[1]  # fmt: skip
 
-    close(loss(False, 0), loss(False, 1), 0)
-    close(loss(True, 0), loss(True, 0), 0)
-    assert not np.array_equal(loss(True, 0), loss(True, 1))
-    assert not np.array_equal(loss(True, 0), loss(False, 0))
+def trained(model, seed, params=None):
+    """Returns nats and penalty in training."""
+    params = params_of("tied") if params is None else params
+    given = model.initial((B,)), TOKENS, TARGETS
+    rngs = {"dropout": jax.random.key(seed)}
+    run = functools.partial(model.apply, method="objective", rngs=rngs)
+    return jax.jit(run)({"params": params}, *given)[1:]
+
+
+def evaluated(model):
+    given = model.initial((B,)), TOKENS, TARGETS
+    run = functools.partial(model.apply, method="loss")
+    return jax.jit(run)({"params": params_of("tied")}, *given)[1]
+
+
+@pytest.mark.parametrize("name", REGULARIZED)
+def test_what_drops_does_so_in_training_by_the_key(name):
+    model = REGULARIZED[name]
+    close(trained(model, 0), trained(model, 0), 0)
+    assert not np.array_equal(trained(model, 0)[0], trained(model, 1)[0])
+    close(evaluated(model), evaluated(MODELS["tied"]), 0)
+
+
+def test_without_regularisation_training_is_evaluation():
+    nats, penalty = trained(MODELS["tied"], 0)
+    close(nats, evaluated(MODELS["tied"]))
+    assert penalty == 0
+
+
+def test_masks_that_are_shared_and_masks_that_are_not():
+    """Zeros of what the output sees: by step, or once; by type, or by token."""
+    params = params_of("tied")
+    params = params | {"embedding": np.ones_like(params["embedding"])}
+
+    def seen(model):
+        """What goes into the layers, and what comes out of dropout at the end."""
+        rngs = {"dropout": jax.random.key(3)}
+        found = layers(model, {"params": params}, None, TOKENS, TARGETS,
+                       method="objective", rngs=rngs)  # fmt: skip
+        return np.asarray(found["stack/Recurrent_0"].x)
+
+    by_type = seen(REGULARIZED["embedding dropout"])
+    assert {*by_type.flat} == {0, 2}
+    for token in {*TOKENS.flat}:
+        assert len({*by_type[token == TOKENS].flat}) == 1
+    by_token = seen(REGULARIZED["token dropout"])
+    assert {*by_token.flat} == {0, 2}
+    assert (by_token == by_token[..., :1]).all()
+    assert any(len({*by_token[token == TOKENS].flat}) == 2 for token in TOKENS.flat)
+    once = MODELS["tied"].clone(
+        stack=Stack((Elman(H),), dropout_in=0.5, variational=True)
+    )
+    assert (seen(once) == seen(once)[:1]).all() and {*seen(once).flat} == {0, 2}
+    each = seen(REGULARIZED["dropout at the input"])
+    assert not (each == each[:1]).all()
+
+
+def test_penalties_by_hand():
+    model = MODELS["tied"].clone(ar=2.0, tar=3.0)
+    carries, h = model.apply(
+        {"params": params_of("tied")}, model.initial((B,)), TOKENS, method="features"
+    )
+    h = np.asarray(h, np.float64)
+    wanted = 2 * np.mean(h**2) + 3 * np.mean((h[1:] - h[:-1]) ** 2)
+    nats, penalty = trained(model, 0)
+    close(penalty, wanted)
+    close(nats, evaluated(MODELS["tied"]))
+    # ar sees what dropout leaves, tar what came before it.
+    dropped = trained(MODELS["tied"].clone(tar=3.0, dropout_out=0.5), 0)[1]
+    close(dropped, 3 * np.mean((h[1:] - h[:-1]) ** 2))
+    assert abs(trained(model.clone(dropout_out=0.5), 0)[1] - wanted) > 1e-3
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_smoothed_labels_are_optax_s(name):
+    smooth = MODELS[name].clone(output=MODELS[name].output.clone(smoothing=0.2))
+    params = params_of(name)
+    labels = optax.smooth_labels(jax.nn.one_hot(TARGETS, V), 0.2)
+    _, y = logits(MODELS[name], params, MODELS[name].initial((B,)), TOKENS)
+    close(trained(smooth, 0, params)[0], optax.softmax_cross_entropy(y, labels))
+
+
+def test_a_linear_map_before_the_output():
+    model = LanguageModel(E, Stack((Elman(7),)), Softmax(V, tied=True, project=E))
+    carries = model.initial((B,))
+    params = model.init(jax.random.key(0), carries, TOKENS)["params"]
+    assert params["output"]["project"]["kernel"].shape == (7, E)
+    _, h = model.apply({"params": params}, carries, TOKENS, method="features")
+    wanted = h @ params["output"]["project"]["kernel"] @ params["embedding"].T
+    close(logits(model, params, carries, TOKENS)[1], wanted)

@@ -8,13 +8,13 @@ import pytest
 
 from rnnlab.cells import Elman
 from rnnlab.errors import InputError
-from rnnlab.nn import LanguageModel
+from rnnlab.nn import LanguageModel, Softmax, Stack
 from rnnlab.nn.generation import Sampling, sample
 from rnnlab.nn.generation.drawing import CHUNK
 from rnnlab.nn.generation.sampling import draw as draw_by
 
 V, H, B = 9, 5, 3
-MODEL = LanguageModel(V, H, (Elman(H),))
+MODEL = LanguageModel(H, Stack((Elman(H),)), Softmax(V))
 PROMPT = np.random.default_rng(0).integers(V, size=(4, B))
 LENGTH = CHUNK + 5
 LOGITS = np.random.default_rng(1).normal(size=V).astype(np.float32) * 1.5
@@ -31,7 +31,7 @@ def params():
 def memoryless():
     """Whatever was read, the next token's logits are LOGITS."""
     zeros = jax.tree.map(np.zeros_like, params())
-    return zeros | {"bias": LOGITS}
+    return zeros | {"output": zeros["output"] | {"bias": LOGITS}}
 
 
 def draw(sampling, length=LENGTH, seed=0):
@@ -65,7 +65,9 @@ def test_temperature_zero_is_the_argmax():
         x = p["embedding"][tokens[t]]
         h = np.tanh(x @ cell["kernel"] + cell["bias"] + h @ cell["recurrent"])
         if t >= len(PROMPT) - 1:
-            tokens.append(np.argmax(h @ p["decoder"].T + p["bias"], axis=-1))
+            tokens.append(
+                np.argmax(h @ p["output"]["decoder"].T + p["output"]["bias"], axis=-1)
+            )
     wanted = np.stack(tokens[len(PROMPT) :])
     assert len(np.unique(wanted)) > 2
     for seed in (0, 1):

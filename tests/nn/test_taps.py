@@ -9,14 +9,14 @@ import pytest
 
 from rnnlab.cells import GRU, LRU, LSTM, LSTMCarry
 from rnnlab.engines import Deferred, Scan
-from rnnlab.nn import Bidirectional, LanguageModel, Recurrent, Stack, taps
+from rnnlab.nn import Bidirectional, LanguageModel, Recurrent, Softmax, Stack, taps
 from rnnlab.nn.layers import layers
 from rnnlab.probes import gradients
 
 T, B, H, V = 4, 2, 5, 7
 TOKENS = np.random.default_rng(0).integers(0, V, (T, B))
 X = np.random.default_rng(1).normal(size=(T, B, 3)).astype(np.float32)
-MODEL = LanguageModel(V, 3, (LSTM(H), GRU(4), LRU(3)), Scan(), dropout=0.3)
+MODEL = LanguageModel(3, Stack((LSTM(H), GRU(4), LRU(3)), Scan(), 0.3), Softmax(V))
 
 
 def close(actual, desired, tolerance=1e-5):
@@ -72,7 +72,7 @@ def test_each_layer_has_the_gradient_of_what_remains():
 def test_layers_are_what_probes_take():
     found = layers(MODEL, variables(), None, TOKENS)
     y = None
-    for layer, cell in zip(found.values(), MODEL.cells, strict=True):
+    for layer, cell in zip(found.values(), MODEL.stack.cells, strict=True):
         assert layer.cell == cell
         if y is not None:
             close(layer.x, y)
@@ -80,11 +80,11 @@ def test_layers_are_what_probes_take():
 
 
 def test_masks_of_dropout_are_those_of_the_key():
-    call = MODEL.initial((B,)), TOKENS, TOKENS, True
+    call = MODEL.initial((B,)), TOKENS, TOKENS
 
     def norm(seed):
-        rngs = {"dropout": jax.random.key(seed)}
-        found = taps.by_carry(loss, MODEL, variables(), *call, method="loss", rngs=rngs)
+        given = {"method": "objective", "rngs": {"dropout": jax.random.key(seed)}}
+        found = taps.by_carry(loss, MODEL, variables(), *call, **given)
         return float(gradients.by_lag(found["stack/Recurrent_0"])[0, 0])
 
     assert norm(0) == norm(0) != norm(1)

@@ -15,7 +15,7 @@ from experiments.language_modeling.task import LanguageTask
 from rnnlab.cells import LSTM
 from rnnlab.data.streams import EvalStream, TrainStream
 from rnnlab.engines import auto
-from rnnlab.nn import LanguageModel
+from rnnlab.nn import LanguageModel, Softmax, Stack
 from rnnlab.training import loop, mesh, resume, step
 from rnnlab.training.checkpoints import Checkpoints
 from rnnlab.training.evaluate import evaluator
@@ -37,11 +37,9 @@ def task(layout):
         "valid": EvalStream(ids[600:], 3, STEPS, VOCAB, layout.share(3)),
     }
     model = LanguageModel(
-        VOCAB,
         EMBEDDING,
-        (cell,),
-        auto(cell),
-        dropout=0.3,
+        Stack((cell,), auto(cell), 0.3),
+        Softmax(VOCAB),
         rows_first=layout.padded(1) > 1,
     )
     return LanguageTask(model, streams, {"train": ROWS, "valid": layout.padded(3)})

@@ -13,7 +13,7 @@ from rnnlab.cells import GRU, LSTM
 from rnnlab.data.streams import TrainStream
 from rnnlab.engines import Deferred
 from rnnlab.errors import InputError
-from rnnlab.nn import LanguageModel
+from rnnlab.nn import LanguageModel, Softmax, Stack
 from rnnlab.probes import updates
 from rnnlab.training import loop
 from rnnlab.training.history import History
@@ -32,7 +32,7 @@ ON = dataclasses.replace(OFF, probe_every=2)
 @functools.cache
 def make_task():
     ids = np.random.default_rng(0).integers(0, VOCAB, 300).astype(np.uint8)
-    model = LanguageModel(VOCAB, 4, (LSTM(4), GRU(3)), Deferred(), dropout=0.3)
+    model = LanguageModel(4, Stack((LSTM(4), GRU(3)), Deferred(), 0.3), Softmax(VOCAB))
     streams = {"train": TrainStream(ids, ROWS, STEPS, VOCAB)}
     return LanguageTask(model, streams, {"train": ROWS})
 
@@ -87,7 +87,7 @@ def test_rows_hold_figures_of_layers_groups_and_noise(probed):
                 assert row[f"layer_{k}/{name}"] > 0
         assert 0 <= row["layer_0/saturated/sigmoid 1"] <= 1
         assert row["layer_0/forget_time/c"] > 0 == row["layer_0/forget_time/h"]
-        for name in ("embedding", "stack", "decoder", "bias"):
+        for name in ("embedding", "stack", "output"):
             assert row[f"update_ratio/{name}"] > 0
         assert row["noise/scale"] == pytest.approx(
             row["noise/trace"] / row["noise/signal"], rel=1e-5

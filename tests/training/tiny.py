@@ -10,7 +10,7 @@ import numpy as np
 from experiments.language_modeling.task import LanguageTask
 from rnnlab.data.streams import EvalStream, TrainStream
 from rnnlab.engines import auto
-from rnnlab.nn import LanguageModel
+from rnnlab.nn import LanguageModel, Softmax, Stack
 from rnnlab.training.settings import Training
 
 VOCAB = 11
@@ -22,7 +22,7 @@ SETTINGS = Training(
 @functools.cache
 def make_task(cell, rows=2):
     ids = np.random.default_rng(0).integers(0, VOCAB, 400).astype(np.uint8)
-    model = LanguageModel(VOCAB, 4, (cell, cell), auto(cell), dropout=0.3)
+    model = LanguageModel(4, Stack((cell, cell), auto(cell), 0.3), Softmax(VOCAB))
     streams = {
         "train": TrainStream(ids[:300], rows, 5, VOCAB),
         "valid": EvalStream(ids[300:], 3, 5, VOCAB),
