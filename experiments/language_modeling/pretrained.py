@@ -140,8 +140,11 @@ class Pretrained:
             )
             for name, shape in mine.items()
         }
-        cells = source.config.cell, self.config.cell
-        differing = [f"--cell={cells[0]}"] * (cells[0] != cells[1])
+        flags = [
+            [f"--cell={config.cell}", f"--cell_options={config.cell_options}"]
+            for config in (source.config, self.config)
+        ]
+        differing = [f"{there} there" for there in flags[0] if there not in flags[1]]
         differing += [
             f"{name}: {[*theirs.get(name, ())]} there, {[*mine.get(name, ())]} here"
             for name in {**fits, **theirs}
@@ -159,8 +162,8 @@ class Pretrained:
 
 def places(old: Tokenizer, new: Tokenizer) -> np.ndarray:
     """Returns the id in `old` of each token of `new`, -1 where it has none: int [V]."""
-    known = {old.decode([k]): k for k in range(old.size)}
-    return np.array([known.get(new.decode([k]), -1) for k in range(new.size)])
+    known = {piece: k for k, piece in enumerate(old.pieces)}
+    return np.array([known.get(piece, -1) for piece in new.pieces])
 
 
 def taken(rows: np.ndarray, ids: np.ndarray, axis: int) -> np.ndarray:

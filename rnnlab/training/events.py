@@ -3,7 +3,7 @@
 `{"event": "saved", "step": 100, "time": "..."}` stands in `events.jsonl` once the
 checkpoint is durable. Other events: started, pretrained, resumed, skipped,
 quarantined, overridden, numerics, preempted, diverged and failed with the message,
-finished with the hash of the state.
+finished with the hash of the state. `launch.search` adds pruned, with why.
 """
 
 import datetime
