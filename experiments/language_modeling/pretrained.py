@@ -103,7 +103,7 @@ class Pretrained:
         """Returns the run, its arrays still unread."""
         try:
             stored = best(workdir.resolve(self.path))
-        except NoUsableCheckpoint as error:
+        except (InputError, NoUsableCheckpoint) as error:
             raise InputError(
                 f"--init_from must be the workdir of a trained run, but {error}"
             ) from error
