@@ -43,12 +43,10 @@ def test_known_words_have_their_vectors_and_the_others_are_drawn(config, tmp_pat
     np.testing.assert_array_equal(found[rest], old[rest])
     same = jax.tree.map(np.array_equal, state.params["stack"], drawn.params["stack"])
     assert all(jax.tree.leaves(same))
-    told = [
-        row["told"] for row in events.read(tmp_path) if row["event"] == "pretrained"
-    ]
-    assert told == [
-        f"the embedding begins with 2 vectors of {config.vectors}; the other 3 are drawn"
-    ]
+    (row,) = events.read(tmp_path)
+    assert row["event"] == "pretrained"
+    assert row["told"].startswith("the embedding begins with 2 vectors of ")
+    assert row["told"].endswith("; the other 3 are drawn")
 
 
 @pytest.mark.parametrize(
