@@ -13,6 +13,7 @@ from experiments.language_modeling.config import Config
 from experiments.language_modeling.figures import describe
 from experiments.language_modeling.pretrained import Pretrained
 from experiments.language_modeling.task import LanguageTask
+from experiments.language_modeling.vectors import Vectors
 from rnnlab import engines
 from rnnlab.data import sources, text, tokenizers
 from rnnlab.data.lengths import VariedStream
@@ -58,6 +59,9 @@ def build(config: Config, layout: Layout = ONE) -> Experiment:
     task = _task(config, size, streams, layout)
     if config.init_from is not None:
         source = Pretrained(config.init_from, config, corpus.tokenizer, rebuild)
+        task = dataclasses.replace(task, pretrained=source)
+    elif config.vectors is not None:
+        source = Vectors(config.vectors, corpus.tokenizer, config.entry)
         task = dataclasses.replace(task, pretrained=source)
     return Experiment(
         task=task,

@@ -62,6 +62,13 @@ class Config(Source):
         free=True,
         later=True,
     )
+    vectors: str | None = option(
+        None,
+        "text file of word vectors (GloVe, word2vec, fastText) that the embedding"
+        " begins with; once the run has saved, it is not read any more",
+        free=True,
+        later=True,
+    )
     init_scale: float | None = option(
         None, "draw all parameters from [-init_scale, init_scale]", above=0
     )
@@ -87,6 +94,11 @@ class Config(Source):
             raise InputError(
                 f"--engine={self.engine} needs the structure {runs.__name__}, which"
                 f" --cell={self.cell} has not; use --engine=scan."
+            )
+        if self.vectors is not None and self.init_from is not None:
+            raise InputError(
+                f"--vectors must be left out with --init_from, which brings an"
+                f" embedding, got {self.vectors}; leave one of them out."
             )
         if self.forget_bias is not None and self.init_scale is not None:
             raise InputError(

@@ -73,12 +73,15 @@ class Pretrained:
             )
         self._axes(task, self._source())
 
-    def params(self, task: Any) -> tuple[Any, str]:
+    def params(self, task: Any, drawn: Any) -> tuple[Any, str]:
         """Returns the parameters for a task, and how they came about in one line.
+
+        None of those that were drawn is left.
 
         Raises:
             InputError, IncompatibleCheckpoint: as `check` does.
         """
+        del drawn
         source = self._source()
         axes = self._axes(task, source)
         training = source.config.training

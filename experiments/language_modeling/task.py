@@ -11,6 +11,7 @@ from jax.sharding import PartitionSpec as P
 from experiments.language_modeling import probe
 from experiments.language_modeling.depths import depths
 from experiments.language_modeling.pretrained import Pretrained
+from experiments.language_modeling.vectors import Vectors
 from rnnlab import initializers
 from rnnlab.data.streams import Batch, EvalStream, TrainStream
 from rnnlab.nn import LanguageModel
@@ -30,7 +31,8 @@ class LanguageTask:
         length: steps of a window that the learning rate is meant for: those of another
             length have it in proportion; None for the same rate for all.
         tied: whether the embedding is the output's weights too.
-        pretrained: another run, whose parameters are those to begin with.
+        pretrained: what knows better parameters to begin with: another run, or a file
+            of word vectors.
     """
 
     model: LanguageModel
@@ -39,7 +41,7 @@ class LanguageTask:
     init_scale: float | None = None
     length: int | None = None
     tied: bool = False
-    pretrained: Pretrained | None = None
+    pretrained: Pretrained | Vectors | None = None
 
     specs = Batch(P(None, "data"), P(None, "data"), P(None, "data"), P())
     wide = ("embedding", "decoder")
@@ -64,9 +66,9 @@ class LanguageTask:
             return params
         return initializers.uniform(uniform_key, params, self.init_scale)
 
-    def start(self) -> tuple[Any, str] | None:
+    def start(self, drawn: Any) -> tuple[Any, str] | None:
         """Returns trained parameters to begin with; see `rnnlab.training.start`."""
-        return None if self.pretrained is None else self.pretrained.params(self)
+        return None if self.pretrained is None else self.pretrained.params(self, drawn)
 
     def depths(self, params: Any) -> Any:
         """Returns how far below the output each parameter stands."""

@@ -16,8 +16,8 @@ from rnnlab.training.task import Params, Task
 class Started(Protocol):
     """A task that may know better parameters than those it draws."""
 
-    def start(self) -> tuple[Params, str] | None:
-        """Returns arrays like those that `init` draws, and a line on them; or None."""
+    def start(self, drawn: Params) -> tuple[Params, str] | None:
+        """Returns arrays like those that `init` drew, and a line on them; or None."""
         ...
 
 
@@ -26,7 +26,7 @@ def started(task: Task, state: State, log: Events | Quiet) -> State:
 
     The optimizer begins anew: none keeps anything of the parameters at its start.
     """
-    found = task.start() if isinstance(task, Started) else None
+    found = task.start(state.params) if isinstance(task, Started) else None
     if found is None:
         return state
     params, told = found
