@@ -41,7 +41,9 @@ MEANS = [
 ]
 
 
-@pytest.mark.parametrize(("asked", "shares", "first"), MEANS, ids=str)
+@pytest.mark.parametrize(
+    ("asked", "shares", "first"), MEANS, ids=["ema", "swa", "swa later", "asgd"]
+)
 def test_the_mean_is_that_of_numpy(asked, shares, first):
     knobs = settings(**asked)
     update = step.train_step(TASK, knobs, 40)
