@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from rnnlab.training.settings import Training
 from rnnlab.training.task import Task
 
@@ -18,6 +20,8 @@ class Experiment:
         record: JSON data that a checkpoint keeps: `fingerprint`, which names the
             data, and all that is needed to use the model without the data.
         describe: turns a loss in nats into the figures people quote.
+        costs: (parameters, split) -> the nats of each target of a split, in the order
+            of the data, [N].
         targets: targets in a training batch.
         check: raises InputError where it is more than this machine can train.
     """
@@ -26,5 +30,6 @@ class Experiment:
     training: Training
     record: Mapping[str, Any]
     describe: Callable[[float], Mapping[str, float]]
+    costs: Callable[[Any, str], np.ndarray]
     targets: int
     check: Callable[[], None]

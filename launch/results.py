@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from experiments.experiment import Experiment
+from experiments.interval import LEVEL, interval
 from launch.records import Record
 from rnnlab import files
 from rnnlab.errors import InputError
@@ -67,6 +69,24 @@ def collect(
 def figures(experiment: Experiment, loss: float) -> dict[str, float]:
     """Returns a loss and the figures people quote for it."""
     return {"loss": loss, **experiment.describe(loss)}
+
+
+def measured(experiment: Experiment, costs: np.ndarray) -> dict[str, Any]:
+    """Returns the figures of a split, and the interval that each lies in.
+
+    Args:
+        experiment: whose figures are wanted.
+        costs: nats of each target in the order of the data, [N].
+    """
+    ends = [figures(experiment, end) for end in interval(costs)]
+    both = {name: [end[name] for end in ends] for name in ends[0]}
+    mean = float(costs.mean(dtype=np.float64))
+    return figures(experiment, mean) | {f"{LEVEL:.0%} interval": both}
+
+
+def add(folder: Path, found: dict[str, Any]) -> None:
+    """Writes more figures to the `result.json` of a workdir."""
+    files.write_json(folder / RESULT, read(folder) | found)
 
 
 def commit() -> str | None:

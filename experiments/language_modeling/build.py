@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from experiments.experiment import Experiment
-from experiments.language_modeling import limits
+from experiments.language_modeling import limits, reading
 from experiments.language_modeling.config import Config
 from experiments.language_modeling.task import LanguageTask
 from rnnlab import engines
@@ -65,6 +65,7 @@ def build(config: Config, layout: Layout = ONE) -> Experiment:
         training=config.training,
         record=record,
         describe=lambda loss: describe(config.tokens, loss),
+        costs=lambda params, split: reading.split_costs(task, params, split),
         check=lambda: limits.check(config, task, layout),
         targets=config.batch_size * config.length,
     )
@@ -80,13 +81,14 @@ def rebuild(config: Config, record: Mapping[str, Any]) -> LanguageTask:
 
 
 def describe(tokens: str, loss: float) -> Mapping[str, float]:
-    """Returns a loss in nats a token as perplexity, or in bits."""
+    """Returns a loss in nats a token as perplexity and in bits, best known first."""
+    bits, perplexity = loss / math.log(2), math.exp(min(loss, 700.0))
     match tokens:
         case "word":
-            return {"perplexity": math.exp(min(loss, 700.0))}
+            return {"perplexity": perplexity, "bits_per_word": bits}
         case "byte":
-            return {"bits_per_byte": loss / math.log(2)}
-    return {"bits_per_char": loss / math.log(2)}
+            return {"bits_per_byte": bits, "perplexity": perplexity}
+    return {"bits_per_char": bits, "perplexity": perplexity}
 
 
 def _check(config: Config, corpus: text.Corpus) -> None:
