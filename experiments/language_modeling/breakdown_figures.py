@@ -14,7 +14,9 @@ def costs(panels: Mapping[str, Sequence[Group]]) -> Figure:
     for axes, groups in zip(drawn, panels.values(), strict=True):
         heights = [group.mean for group in groups]
         bars = axes.bar(range(len(groups)), heights, color=drawing.COLOURS[0])
-        axes.bar_label(bars, [_percent(g.share) for g in groups], fontsize=7, padding=1)
+        shares = [_percent(group.share) for group in groups]
+        axes.bar_label(bars, shares, rotation=90, fontsize=8, padding=2)
+        axes.margins(y=0.12)
         names = [group.name.replace(" to ", "–") for group in groups]
         axes.set_xticks(range(len(groups)), names, rotation=60, ha="right")
         axes.tick_params(axis="x", labelsize=8)
@@ -40,14 +42,13 @@ def confidence(bins: Sequence[Bin]) -> Figure:
         marker="o",
         label="the model",
     )
-    right.legend(frameon=False, fontsize=8)
     middles = [(b.low + b.high) / 2 for b in filled]
     widths = [0.9 * (b.high - b.low) for b in filled]
     sure.bar(middles, [b.count / total for b in filled], widths, color=vermilion)
     for axes in (right, sure):
-        axes.set_xlim(0, 1)
-        axes.set_ylim(0, 1)
-    return figure
+        axes.set_xlim(-0.02, 1.02)
+        axes.set_ylim(0, 1.02)
+    return drawing.with_legend(figure)
 
 
 def _percent(share):
