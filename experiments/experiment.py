@@ -19,17 +19,18 @@ class Experiment:
         training: how.
         record: JSON data that a checkpoint keeps: `fingerprint`, which names the
             data, and all that is needed to use the model without the data.
-        describe: turns a loss in nats into the figures people quote.
+        describe: turns a loss in nats, on valid if no split is named after it, into
+            the figures people quote.
         costs: (parameters, split) -> the nats of each target of a split, in the order
             of the data, [N].
-        targets: targets in a training batch.
+        targets: targets in a training batch, the mean of an epoch's.
         check: raises InputError where it is more than this machine can train.
     """
 
     task: Task
     training: Training
     record: Mapping[str, Any]
-    describe: Callable[[float], Mapping[str, float]]
+    describe: Callable[..., Mapping[str, float]]
     costs: Callable[[Any, str], np.ndarray]
-    targets: int
+    targets: float
     check: Callable[[], None]

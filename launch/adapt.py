@@ -57,7 +57,7 @@ def main() -> None:
             valid = reading.whole(task, "valid")
             way = model.tuned(way, reading.beginning(valid, FLAGS.tune_tokens))
         begun = time.perf_counter()
-        figures = results.measured(experiment, model.costs(way, text))
+        figures = results.measured(experiment, model.costs(way, text), FLAGS.split)
         figures["seconds"] = round(time.perf_counter() - begun, 1)  # with compiling
         found[name] = way.settings | figures
         print(json.dumps({name: found[name]}, indent=2), flush=True)

@@ -42,7 +42,7 @@ def main() -> None:
     tokenizer = tokenizers.from_json(model.record.data["tokenizer"])
     task = model.experiment.task
     found = findings.find(task, model.params, tokenizer, FLAGS.split, FLAGS.most)
-    measured = results.measured(model.experiment, found.told.nats)
+    measured = results.measured(model.experiment, found.told.nats, FLAGS.split)
     known = {"split": FLAGS.split, "step": model.step, **measured, **found.to_json()}
     print(json.dumps(known, indent=2))
     folder = workdir.resolve(FLAGS.workdir)

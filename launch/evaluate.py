@@ -39,7 +39,8 @@ def main() -> None:
     record, experiment, params, _ = trained.with_data(FLAGS.workdir, given, FLAGS.split)
     if FLAGS.masks is not None:
         masks.check(record.config)
-    figures = results.measured(experiment, experiment.costs(params, FLAGS.split))
+    nats = experiment.costs(params, FLAGS.split)
+    figures = results.measured(experiment, nats, FLAGS.split)
     if FLAGS.eval_batch_size is not None:
         figures["eval_batch_size"] = FLAGS.eval_batch_size
     if FLAGS.masks is not None:
@@ -47,7 +48,7 @@ def main() -> None:
         spread = masks.spread(masks.costs(*given))
         figures["masks"] = {
             "masks": FLAGS.masks,
-            **results.measured(experiment, spread.nats),
+            **results.measured(experiment, spread.nats, FLAGS.split),
             "loss_alone": spread.alone.tolist(),
             "deviation": spread.deviation,
         }

@@ -48,7 +48,7 @@ def collect(
     """
     result: dict[str, Any] = {"experiment": record.experiment}
     if history.best_loss is not None:
-        result["valid"] = figures(experiment, history.best_loss)
+        result["valid"] = figures(experiment, history.best_loss, "valid")
     rate = history.train_steps * experiment.targets
     return result | {
         "best_step": history.best_step,
@@ -66,22 +66,23 @@ def collect(
     }
 
 
-def figures(experiment: Experiment, loss: float) -> dict[str, float]:
-    """Returns a loss and the figures people quote for it."""
-    return {"loss": loss, **experiment.describe(loss)}
+def figures(experiment: Experiment, loss: float, split: str) -> dict[str, float]:
+    """Returns a loss on a split and the figures people quote for it."""
+    return {"loss": loss, **experiment.describe(loss, split)}
 
 
-def measured(experiment: Experiment, costs: np.ndarray) -> dict[str, Any]:
+def measured(experiment: Experiment, costs: np.ndarray, split: str) -> dict[str, Any]:
     """Returns the figures of a split, and the interval that each lies in.
 
     Args:
         experiment: whose figures are wanted.
         costs: nats of each target in the order of the data, [N].
+        split: the data's.
     """
-    ends = [figures(experiment, end) for end in interval(costs)]
+    ends = [figures(experiment, end, split) for end in interval(costs)]
     both = {name: [end[name] for end in ends] for name in ends[0]}
     mean = float(costs.mean(dtype=np.float64))
-    return figures(experiment, mean) | {f"{LEVEL:.0%} interval": both}
+    return figures(experiment, mean, split) | {f"{LEVEL:.0%} interval": both}
 
 
 def add(folder: Path, found: dict[str, Any]) -> None:

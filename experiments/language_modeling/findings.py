@@ -8,7 +8,7 @@ import numpy as np
 from experiments.language_modeling import breakdown
 from experiments.language_modeling.breakdown import Bin, Group, Told
 from experiments.language_modeling.task import LanguageTask
-from rnnlab.data.tokenizers import Tokenizer
+from rnnlab.data.tokenizer import Tokenizer
 
 BEFORE = 60  # characters shown before a dear token
 

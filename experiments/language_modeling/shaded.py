@@ -9,7 +9,7 @@ import numpy as np
 from experiments import pages
 from experiments.language_modeling import findings
 from experiments.language_modeling.findings import Findings
-from rnnlab.data.tokenizers import Tokenizer
+from rnnlab.data.tokenizer import Tokenizer
 
 BOUNDS = 0.25, 0.5, 1.0, 2.0, 4.0, 8.0  # nats between two shades
 
