@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from experiments.experiment import Experiment
-from experiments.language_modeling import limits
+from experiments.language_modeling import limits, reading
 from experiments.language_modeling.config import Config
 from experiments.language_modeling.figures import describe
 from experiments.language_modeling.pretrained import Pretrained
@@ -68,6 +68,7 @@ def build(config: Config, layout: Layout = ONE) -> Experiment:
         training=config.training,
         record=record,
         describe=lambda loss, split="valid": describe(corpus, loss, split),
+        costs=lambda params, split: reading.split_costs(task, params, split),
         check=lambda: _check_run(config, task, layout),
         targets=streams["train"].tokens / len(streams["train"]),
     )
