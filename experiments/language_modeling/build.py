@@ -8,14 +8,14 @@ from typing import Any
 import jax
 
 from experiments.experiment import Experiment
-from experiments.language_modeling import limits
+from experiments.language_modeling import layers, limits
 from experiments.language_modeling.config import Config
 from experiments.language_modeling.task import LanguageTask
 from rnnlab import engines
 from rnnlab.data import sources, text, tokenizers
 from rnnlab.data.streams import EvalStream, TrainStream
 from rnnlab.errors import InputError
-from rnnlab.nn import LanguageModel, Stack
+from rnnlab.nn import LanguageModel
 from rnnlab.training.mesh import ONE, Layout
 
 
@@ -124,24 +124,10 @@ def _check_spread(config: Config, layout: Layout) -> None:
 def _task(
     config: Config, vocab_size: int, streams: Mapping[str, Any], layout: Layout
 ) -> LanguageTask:
-    cells, drop = config.make_cells(), config.regularization
-    engine = (
-        engines.auto(cells[0])
-        if config.engine == "auto"
-        else engines.ENGINES[config.engine]()
-    )
-    stack = Stack(
-        cells,
-        engine,
-        dropout=config.dropout,
-        dropout_in=drop.dropout_in,
-        dropout_out=0.0,  # the model's own
-        variational=drop.variational,
-        weight_drop=drop.weight_drop,
-    )
+    drop = config.regularization
     model = LanguageModel(
         config.entry,
-        stack,
+        layers.make(config),
         config.output.make(vocab_size, config.tied),
         embedding_dropout=drop.embedding_dropout,
         token_dropout=drop.token_dropout,

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 
+from experiments.language_modeling.body import Body
 from experiments.language_modeling.outputs import OutputLayer
 from experiments.language_modeling.regularization import Regularization
 from rnnlab import engines
@@ -34,6 +35,7 @@ class Config:
         None, "folder of tokenised text; by default ~/.cache/rnnlab", free=True
     )
 
+    body: Body = option(Body(), "", later=True)
     cell: str = option("lstm", "what a step computes", choices=CELLS)
     forget_bias: float | None = option(
         None, "of the forget gate at first; by default the cell's own", later=True
@@ -45,7 +47,7 @@ class Config:
         free=True,
     )
     features: int = option(256, "units a layer", above=0, below=2**13 + 1)
-    layers: int = option(1, "recurrent layers", above=0, below=65)
+    layers: int = option(1, "of the body", above=0, below=65)
     embedding: int | None = option(
         None, "of a token; by default as features", above=0, below=1_000_000
     )
@@ -79,13 +81,16 @@ class Config:
     def __post_init__(self):
         check(self)
         self.shares()
+        self._check_tied()
+        self.body.check_use(self, self.layers, self.features)
+        if not self.body.recurrent:
+            return
         runs = Cell if self.engine == "auto" else engines.ENGINES[self.engine].runs
         if not isinstance(self.make_cells()[0], runs):
             raise InputError(
                 f"--engine={self.engine} needs the structure {runs.__name__}, which"
                 f" --cell={self.cell} has not; use --engine=scan."
             )
-        self._check_tied()
 
     def _check_tied(self) -> None:
         """Raises unless tied output weights meet as many features as they have."""
@@ -105,6 +110,11 @@ class Config:
         return self.last_features or self.features
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of each layer, from the input up."""
+        return (self.features,) * (self.layers - 1) + (self.last,)
+
+    @property
     def entry(self) -> int:
         """Features of a token's vector."""
         if self.embedding is not None:
@@ -118,9 +128,8 @@ class Config:
             InputError: the cell refuses the number of units, has no forget bias, or
                 nothing to drop from.
         """
-        sizes = [self.features] * (self.layers - 1) + [self.last]
-        made = {size: self._make_cell(size) for size in sizes}
-        return tuple(made[size] for size in sizes)
+        made = {size: self._make_cell(size) for size in self.sizes}
+        return tuple(made[size] for size in self.sizes)
 
     def _make_cell(self, features: int) -> Cell[Any]:
         """Returns a layer's cell, with what is done at each of its steps."""

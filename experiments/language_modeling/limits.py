@@ -47,7 +47,8 @@ def _check_memory(config: Config, task: LanguageTask, layout: Layout) -> None:
     """Raises where the least that a device needs for a step is more than there is."""
     here = _memory()
     rows = max(config.layers * config.batch_size, config.eval_batch_size)
-    outputs = 4 * rows * config.length * config.features // layout.padded(1)
+    each = config.features + config.body.attended(config.length)
+    outputs = 4 * rows * config.length * each // layout.padded(1)
     try:
         state = jax.eval_shape(lambda: step.init(task, config.training))
         held = _bytes(layout.like(task, state)) + _bytes(state.params)  # the gradient
@@ -59,7 +60,7 @@ def _check_memory(config: Config, task: LanguageTask, layout: Layout) -> None:
             f" parameters, their gradient and the optimizer's state need"
             f" {held / GIB:.1f} or more, and the outputs of the layers"
             f" {outputs / GIB:.1f}; lower --features, --embedding, --layers, --length,"
-            f" --batch_size or --eval_batch_size."
+            f" --context, --batch_size or --eval_batch_size."
         )
 
 
