@@ -9,7 +9,7 @@ from rnnlab.options import check, option
 
 # Settings that only one body has a use for, beside those of `Body`.
 RECURRENT = (
-    *("cell", "forget_bias", "engine"),
+    *("cell", "cell_options", "forget_bias", "engine"),
     *("weight_drop", "recurrent_dropout", "state_dropout", "zoneout"),
 )
 LONGEST = 2**16  # tokens back that a network of convolutions may see

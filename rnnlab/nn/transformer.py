@@ -133,7 +133,7 @@ class Attention(nn.Module):
         """
         *rows, steps, features = x.shape
         made = nn.Dense(3 * features, use_bias=False, name="queries_keys_values")(x)
-        made = made.reshape(*rows, steps, 3, self.heads, -1)
+        made = made.reshape(*rows, steps, 3, self.heads, features // self.heads)
         queries, *new = jnp.moveaxis(made, -3, 0)
         keys, values = (
             jnp.concatenate(pair, axis=1) for pair in zip(past, new, strict=True)
