@@ -163,7 +163,9 @@ def test_a_record_of_another_version_is_refused(change, parts):
         assert part in str(error.value)
 
 
-@pytest.mark.parametrize("name", ["probe_every", "clip_layer", "gradient_noise"])
+@pytest.mark.parametrize(
+    "name", ["probe_every", "clip_layer", "gradient_noise", "max_minutes"]
+)
 def test_what_came_later_is_at_its_default(name):
     data = dataclasses.asdict(Config())
     del data["training"][name]

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from experiments.experiment import Experiment
-from experiments.language_modeling import limits, reading
+from experiments.language_modeling import layers, limits, reading
 from experiments.language_modeling.config import Config
 from experiments.language_modeling.figures import describe
 from experiments.language_modeling.pretrained import Pretrained
@@ -19,7 +19,7 @@ from rnnlab.data import sources, text, tokenizers
 from rnnlab.data.lengths import VariedStream
 from rnnlab.data.streams import EvalStream, TrainStream
 from rnnlab.errors import InputError
-from rnnlab.nn import LanguageModel, Stack
+from rnnlab.nn import LanguageModel
 from rnnlab.training.mesh import ONE, Layout
 
 
@@ -141,24 +141,10 @@ def _train_stream(
 def _task(
     config: Config, vocab_size: int, streams: Mapping[str, Any], layout: Layout
 ) -> LanguageTask:
-    cells, drop = config.make_cells(), config.regularization
-    engine = (
-        engines.auto(cells[0])
-        if config.engine == "auto"
-        else engines.ENGINES[config.engine]()
-    )
-    stack = Stack(
-        cells,
-        engine,
-        dropout=config.dropout,
-        dropout_in=drop.dropout_in,
-        dropout_out=0.0,  # the model's own
-        variational=drop.variational,
-        weight_drop=drop.weight_drop,
-    )
+    drop = config.regularization
     model = LanguageModel(
         config.entry,
-        stack,
+        layers.make(config),
         config.output.make(vocab_size, config.tied),
         embedding_dropout=drop.embedding_dropout,
         token_dropout=drop.token_dropout,

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 
+from experiments.language_modeling.body import Body
 from experiments.language_modeling.outputs import OutputLayer
 from experiments.language_modeling.regularization import Regularization
 from experiments.language_modeling.source import Source
@@ -20,6 +21,7 @@ from rnnlab.training.settings import Training
 class Config(Source):
     """Text, network and training; the defaults suit two cores and three minutes."""
 
+    body: Body = option(Body(), "", later=True)
     cell: str = option("lstm", "what a step computes", choices=CELLS)
     cell_options: str | None = option(
         None, "numbers of the cell, such as rounds=5,rank=84", later=True
@@ -34,7 +36,7 @@ class Config(Source):
         free=True,
     )
     features: int = option(256, "units a layer", above=0, below=2**13 + 1)
-    layers: int = option(1, "recurrent layers", above=0, below=65)
+    layers: int = option(1, "of the body", above=0, below=65)
     embedding: int | None = option(
         None, "of a token; by default as features", above=0, below=1_000_000
     )
@@ -89,6 +91,13 @@ class Config(Source):
 
     def __post_init__(self):
         super().__post_init__()
+        self._check_tied()
+        self.body.check_use(self, self.layers, self.features)
+        if self.body.recurrent:
+            self._check_cells()
+
+    def _check_cells(self) -> None:
+        """Raises where cells cannot be made, or are not what the engine runs."""
         runs = Cell if self.engine == "auto" else engines.ENGINES[self.engine].runs
         if not isinstance(self.make_cells()[0], runs):
             raise InputError(
@@ -105,7 +114,6 @@ class Config(Source):
                 f"--forget_bias must be left out with --init_scale, which draws all"
                 f" parameters, got {self.forget_bias}; leave one of them out."
             )
-        self._check_tied()
 
     def _check_tied(self) -> None:
         """Raises unless tied output weights meet as many features as they have."""
@@ -125,6 +133,11 @@ class Config(Source):
         return self.last_features or self.features
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of each layer, from the input up."""
+        return (self.features,) * (self.layers - 1) + (self.last,)
+
+    @property
     def entry(self) -> int:
         """Features of a token's vector."""
         if self.embedding is not None:
@@ -138,9 +151,8 @@ class Config(Source):
             InputError: the cell refuses the number of units, has no forget bias, or
                 nothing to drop from.
         """
-        sizes = [self.features] * (self.layers - 1) + [self.last]
-        made = {size: self._make_cell(size) for size in sizes}
-        return tuple(made[size] for size in sizes)
+        made = {size: self._make_cell(size) for size in self.sizes}
+        return tuple(made[size] for size in self.sizes)
 
     def _make_cell(self, features: int) -> Cell[Any]:
         """Returns a layer's cell, with what is done at each of its steps."""

@@ -51,7 +51,8 @@ def _check_memory(config: Config, task: LanguageTask, layout: Layout) -> None:
     here = _memory()
     rows = max(config.layers * config.batch_size, config.eval_batch_size)
     steps = max([config.length, *buckets(config.length, config.length_buckets)])
-    outputs = 4 * rows * steps * config.features // layout.padded(1)
+    each = config.features + config.body.attended(steps)
+    outputs = 4 * rows * steps * each // layout.padded(1)
     try:
         state = jax.eval_shape(lambda: step.init(task, config.training))
         held = _bytes(layout.like(task, state)) + _bytes(state.params)  # the gradient
@@ -63,7 +64,7 @@ def _check_memory(config: Config, task: LanguageTask, layout: Layout) -> None:
             f" parameters, their gradient and the optimizer's state need"
             f" {held / GIB:.1f} or more, and the outputs of the layers"
             f" {outputs / GIB:.1f}; lower --features, --embedding, --layers, --length,"
-            f" --batch_size or --eval_batch_size."
+            f" --context, --batch_size or --eval_batch_size."
         )
 
 

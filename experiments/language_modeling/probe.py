@@ -1,6 +1,6 @@
 """What `--probe_every` writes of a language model: by layer, by group of parameters.
 
-Of each layer, with the first rows of the batch:
+Of each layer, where layers are recurrent, with the first rows of the batch:
 
     decay, reach    of the gradient of the last token's loss by the carry: the factor a
                     lag, and the lags over which its norm falls to 1/e
@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from rnnlab.data.streams import Batch
-from rnnlab.nn import taps
+from rnnlab.nn import Blocks, Stack, taps
 from rnnlab.nn.layers import Layer, layers
 from rnnlab.probes import gates, gradients, updates
 
@@ -41,7 +41,8 @@ def figures(
     """Returns the figures of one update, by name, [] each."""
     batch, memory = first_rows(batch, memory, min(ROWS, batch.inputs.shape[1]))
     found = {}
-    by_path = of_layers(task, params, memory, batch)
+    recurrent = isinstance(task.model.stack, Stack | Blocks)
+    by_path = of_layers(task, params, memory, batch) if recurrent else {}
     for k, (layer, norms) in enumerate(by_path.values()):
         found |= {f"layer_{k}/{name}": v for name, v in of_layer(layer, norms).items()}
     for name, group in params.items():

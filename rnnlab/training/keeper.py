@@ -157,6 +157,11 @@ class Keeper:
         minutes = self.settings.checkpoint_minutes
         return time.perf_counter() - self.saved > 60 * minutes
 
+    def out_of_time(self) -> bool:
+        """Returns whether the steps have taken as long as they may."""
+        minutes = self.settings.max_minutes
+        return minutes is not None and self.history.train_seconds >= 60 * minutes
+
     def out_of_patience(self) -> bool:
         """Returns whether validations have been without gain for too long."""
         patience = self.settings.patience

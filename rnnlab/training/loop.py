@@ -19,7 +19,7 @@ from rnnlab.training.history import History
 from rnnlab.training.keeper import Describe, Keeper, opened
 from rnnlab.training.mesh import ONE, Layout
 from rnnlab.training.probing import keep, prober
-from rnnlab.training.requests import Requests
+from rnnlab.training.requests import Requests, Wishes
 from rnnlab.training.settings import Training
 from rnnlab.training.signals import StopSignals
 from rnnlab.training.step import Metrics, State, shapes, train_step
@@ -94,7 +94,7 @@ class _Loop:
             owed: whether it is still to be validated.
         """
         done = int(state.step)
-        if done >= self.total or self.keeper.out_of_patience():
+        if done >= self.total or self._over():
             return state
         epoch = self.task.steps_per_epoch
         validate_every = self.settings.eval_every or epoch
@@ -104,7 +104,7 @@ class _Loop:
         step = train_step(self.task, self.settings, self.total, self.layout)
         evaluate = evaluator(self.task, self.layout)
         if owed:
-            state = self._validate(done, state, evaluate)
+            state = self._validate(done, state, evaluate, last=False)
             if self.requests.received and self.keeper.history.validated_at < done:
                 self._stop(done)  # it is still owed
             if self.keeper.out_of_patience():
@@ -124,9 +124,10 @@ class _Loop:
                 self.keeper.account(done, pending)
             done += 1
             pending = metrics
-            last = done >= self.total
+            wishes = Wishes(self.keeper.late(), self.keeper.out_of_time())
+            late, time_over = self.requests.ask(wishes)
+            last = done >= self.total or time_over
             validate = done % validate_every == 0 or last
-            late = self.requests.late(self.keeper.late())
             save = done % save_every == 0 or last or late
             self.keeper.check()
             if not (before or validate or save or self.requests.received):
@@ -136,7 +137,7 @@ class _Loop:
             if probe is not None and before is not None:
                 self.keeper.probed(done, probe(before, state.params, batch))
             if validate:
-                state = self._validate(done, state, evaluate)
+                state = self._validate(done, state, evaluate, last)
             over = last or self.keeper.out_of_patience()
             if save or over or self.requests.received:
                 self.keeper.save(done, state)
@@ -146,7 +147,13 @@ class _Loop:
                 self._stop(done)
         return state
 
-    def _validate(self, done: int, state: State, evaluate: Evaluate) -> State:
+    def _over(self) -> bool:
+        """Returns whether a run ended here before its last step."""
+        return self.keeper.out_of_patience() or self.keeper.out_of_time()
+
+    def _validate(
+        self, done: int, state: State, evaluate: Evaluate, last: bool
+    ) -> State:
         """Measures the validation split, if there is one, and acts on it.
 
         A signal ends it, unless it is the last: a resume makes up for it.
@@ -156,7 +163,7 @@ class _Loop:
         loss = evaluate(
             state.used,
             "valid",
-            lambda: self.requests.stopping() and done < self.total,
+            lambda: self.requests.stopping() and not last,
         )
         return state if loss is None else self.keeper.validated(done, state, loss)
 

@@ -1,7 +1,7 @@
-"""A wish to stop, or to save, of any process: known to all at the same step."""
+"""A wish to stop, to save, or to end, of any process: known to all at the same step."""
 
 import signal
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,18 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from rnnlab.training.signals import StopSignals
+
+
+class Wishes(NamedTuple):
+    """What any process wishes.
+
+    Attributes:
+        late: it is late: a checkpoint is due.
+        over: time is over: the run is to end.
+    """
+
+    late: bool = False
+    over: bool = False
 
 
 class Requests:
@@ -32,22 +44,22 @@ class Requests:
 
     def stopping(self) -> bool:
         """Asks all; returns whether to stop."""
-        self.late(False)
+        self.ask(Wishes())
         return self.received is not None
 
-    def late(self, late: bool) -> bool:
-        """Asks all; returns whether it is late, for any of them, to save."""
+    def ask(self, own: Wishes) -> Wishes:
+        """Asks all; returns what any of them wishes."""
         if jax.process_count() == 1:
-            return late
+            return own
         name = self._stop.received
         number = signal.Signals[name] if name and self._agreed is None else 0
-        before, self._coming = self._coming, _largest([number, late])
+        before, self._coming = self._coming, _largest([number, *own])
         if before is None:
-            return False
-        highest, any_late = jax.device_get(before)
+            return Wishes()
+        highest, *others = jax.device_get(before)
         if highest:
             self._agreed = signal.Signals(int(highest)).name
-        return bool(any_late)
+        return Wishes(*map(bool, others))
 
 
 @jax.jit

@@ -25,6 +25,14 @@ class Training:
     steps: int | None = option(
         None, "updates, instead of epochs", above=0, free=_endless, soft=True
     )
+    max_minutes: float | None = option(
+        None,
+        "of steps, without compiling, validating and saving, after which the run ends"
+        " early: where the clock says",
+        above=0,
+        free=True,
+        later=True,
+    )
     seed: int = option(0, "of parameters and dropout", least=0, below=2**32)
 
     optimizer: str = option("adam", "the optax optimizer", choices=OPTIMIZERS)

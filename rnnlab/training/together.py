@@ -131,6 +131,12 @@ def _check(every: Sequence[Training]) -> None:
             f" --probe_every={every[0].probe_every}; leave it out, or run them one by"
             f" one."
         )
+    if every[0].max_minutes is not None:
+        raise InputError(
+            "Runs that are trained side by side have no time of their own, got"
+            f" --max_minutes={every[0].max_minutes}; leave it out, or run them one by"
+            f" one."
+        )
 
 
 @dataclasses.dataclass

@@ -15,7 +15,7 @@ from experiments.language_modeling.task import LanguageTask
 from rnnlab.cells import LSTM
 from rnnlab.data.streams import EvalStream, TrainStream
 from rnnlab.engines import auto
-from rnnlab.nn import LanguageModel, Softmax, Stack
+from rnnlab.nn import TCN, LanguageModel, Softmax, Stack, Transformer
 from rnnlab.training import loop, mesh, resume, step
 from rnnlab.training.averaging import Averaging
 from rnnlab.training.checkpoints import Checkpoints
@@ -31,19 +31,23 @@ SETTINGS = Training(
 )  # fmt: skip
 # Each number of devices, and both rules with few and with many.
 SPREAD = (("replicated", 2), ("fsdp", 2), ("fsdp", 4), ("replicated", 8), ("fsdp", 8))
+RECURRENT = Stack((LSTM(UNITS),), auto(LSTM(UNITS)), 0.3)
+OTHERS = {
+    "tcn": TCN(EMBEDDING, (UNITS,), dropout=0.3),
+    "transformer": Transformer(UNITS, 1, heads=2, context=4, dropout=0.3),
+}
 
 
-def task(layout):
+def task(layout, body=RECURRENT):
     """Returns a small language model, with dropout, and three rows of evaluation."""
     ids = np.random.default_rng(0).integers(0, VOCAB, 900).astype(np.uint8)
-    cell = LSTM(UNITS)
     streams = {
         "train": TrainStream(ids[:600], ROWS, STEPS, VOCAB, layout.share(ROWS)),
         "valid": EvalStream(ids[600:], 3, STEPS, VOCAB, layout.share(3)),
     }
     model = LanguageModel(
         EMBEDDING,
-        Stack((cell,), auto(cell), 0.3),
+        body,
         Softmax(VOCAB),
         rows_first=layout.padded(1) > 1,
     )
@@ -99,6 +103,17 @@ def sent(layout):
     return collectives(update.lower(state, batch).compile().as_text())
 
 
+def losses(layout, body):
+    """Returns the losses of the first steps of a model with another body."""
+    made, found = task(layout, body), []
+    update = step.train_step(made, SETTINGS, 30, layout)
+    state = layout.state(made, lambda: step.init(made, SETTINGS))
+    for _, rows in zip(range(5), made.batches("train"), strict=False):
+        state, metrics = update(state, layout.batch(made, rows))
+        found.append(float(metrics.loss))
+    return found
+
+
 SIZES = {"f32": 4, "s32": 4, "u32": 4, "pred": 1, "bf16": 2}
 KINDS = "all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute"
 
@@ -134,6 +149,9 @@ def main():
     ]
     for before, after in pairs:
         found[f"{before} to {after}"] = restored(layouts[after], folder / before)
+    for name, body in OTHERS.items():
+        two = layouts["replicated-2"]
+        found[name] = [losses(layout, body) for layout in (mesh.ONE, two)]
     json.dump(found, sys.stdout)
 
 

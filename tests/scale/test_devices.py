@@ -56,6 +56,13 @@ def test_the_metrics_are_those_of_one_device(name):
     np.testing.assert_allclose(found["test"], wanted["test"], rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["tcn", "transformer"])
+def test_other_bodies_lose_as_much_on_two_devices(name):
+    one, two = results()[name]
+    assert len(one) == 5
+    np.testing.assert_allclose(two, one, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_sent_is_what_the_model_of_cost_counts(name):
     """See docs/scaling.md; beside it go a few scalars, 4 bytes each at most."""

@@ -1,7 +1,9 @@
 """The loop on a small language model: it resumes bit for bit, and stops in order."""
 
 import dataclasses
+import itertools
 import math
+import types
 
 import jax
 import numpy as np
@@ -17,7 +19,7 @@ from tiny import (
 
 from rnnlab.cells import GRU, LSTM
 from rnnlab.errors import Diverged, Preempted
-from rnnlab.training import loop
+from rnnlab.training import keeper, loop
 from rnnlab.training.checkpoints import Checkpoints
 from rnnlab.training.history import History
 from rnnlab.training.writers import read_metrics
@@ -157,6 +159,34 @@ def test_patience_ends_the_run_and_outlasts_a_resume(tmp_path):
     assert history.since_best == 2 and int(state.step) < 500
     again, _ = fit(make_task(LSTM(4)), tmp_path, settings)
     assert int(again.step) == int(state.step)
+
+
+def test_time_ends_the_run_in_order_and_outlasts_a_resume(tmp_path, monkeypatch):
+    """The clock counts the steps of all parts of the run; here, as it is asked."""
+    told = itertools.count()
+    clock = types.SimpleNamespace(perf_counter=lambda: float(next(told)))
+    monkeypatch.setattr(keeper, "time", clock)
+    settings = dataclasses.replace(
+        SETTINGS, steps=10**6, eval_every=50, checkpoint_every=50, max_minutes=0.5
+    )
+    task = make_task(LSTM(4))
+    with pytest.raises(Preempted):
+        fit(Interrupted(task, 6, terminate), tmp_path, settings)
+    before = History.from_json(newest(tmp_path).metadata["history"])
+    assert 0 < before.train_seconds < 30
+    state, history = fit(task, tmp_path, settings)
+    last = int(state.step)
+    assert 7 < last < 50 and 30 <= history.train_seconds < 40
+    assert history.validated_at == newest(tmp_path).step == last
+    again, _ = fit(task, tmp_path, settings)
+    assert same_bits(again, state)
+    more = dataclasses.replace(settings, steps=last + 1, max_minutes=None)
+    longer, _ = fit(task, tmp_path, more)
+    assert int(longer.step) == last + 1
+
+
+def newest(folder):
+    return Checkpoints(folder / "checkpoints", 2).open()
 
 
 def test_without_a_validation_split_the_newest_checkpoint_is_kept(tmp_path):

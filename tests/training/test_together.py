@@ -180,4 +180,10 @@ def test_what_cannot_be_one_program_is_refused(tmp_path):
     ]
     with pytest.raises(InputError, match="cannot be probed, got --probe_every=5"):
         together.fit(make(), probed, describe, 10)
+    timed = [
+        m._replace(settings=dataclasses.replace(m.settings, max_minutes=2.0))
+        for m in few
+    ]
+    with pytest.raises(InputError, match="no time of their own, got --max_minutes=2"):
+        together.fit(make(), timed, describe, 10)
     assert not list(tmp_path.glob("*/*"))
