@@ -2,15 +2,18 @@
 
 from rnnlab.nn.language_model import LanguageModel
 from rnnlab.nn.losses import cross_entropy
-from rnnlab.nn.outputs import Softmax
+from rnnlab.nn.outputs import Adaptive, Mixture, Sampled, Softmax
 from rnnlab.nn.recurrent import Bidirectional, Recurrent
 from rnnlab.nn.stack import Highway, Stack
 
 __all__ = [
+    "Adaptive",
     "Bidirectional",
     "Highway",
     "LanguageModel",
+    "Mixture",
     "Recurrent",
+    "Sampled",
     "Softmax",
     "Stack",
     "cross_entropy",
