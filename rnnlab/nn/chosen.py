@@ -57,7 +57,7 @@ def _backward(function, residuals, d_found):
         d_params, d_rows = sofar
         at, x, true = _block(places, block, rows, targets)
         _, pull = jax.vjp(lambda params, x: function(params, x, true), params, x)
-        d_here, d_x = pull(d_found.at[at].get(mode="fill", fill_value=0))
+        d_here, d_x = pull(jnp.take(d_found, at, mode="fill", fill_value=0))
         d_params = jax.tree.map(jnp.add, d_params, d_here)
         return d_params, d_rows.at[at].set(d_x, mode="drop")
 
@@ -79,5 +79,5 @@ def _places(chosen):
 def _block(places, block, rows, targets):
     """Returns the indices of a block, its rows and its targets; zeros where none is."""
     at = lax.dynamic_slice_in_dim(places, block * BLOCK, BLOCK)
-    x = rows.at[at].get(mode="fill", fill_value=0)
-    return at, x, targets.at[at].get(mode="fill", fill_value=0)
+    filled = functools.partial(jnp.take, indices=at, axis=0, mode="fill", fill_value=0)
+    return at, filled(rows), filled(targets)

@@ -73,7 +73,7 @@ class Adaptive(nn.Module):
         Raises:
             ValueError: the cut-offs do not rise from above 0 to below V.
         """
-        ends = (0, *self.cutoffs, self.vocab_size)
+        ends = 0, *self.cutoffs, self.vocab_size
         if not self.cutoffs or any(a >= b for a, b in itertools.pairwise(ends)):
             raise ValueError(
                 f"Adaptive needs cut-offs that rise from above 0 to below"
@@ -84,6 +84,7 @@ class Adaptive(nn.Module):
     @nn.compact
     def _weights(self, h, table):
         """Returns the features that the head sees, its weights, and each tail's."""
+        bounds = self._bounds()
         if self.tied and self.tail_factor != 1:
             raise ValueError(
                 f"Adaptive needs a tail_factor of 1 to be tied, got"
@@ -98,7 +99,7 @@ class Adaptive(nn.Module):
             glorot = nn.initializers.glorot_uniform()
             last = self.param("tails", glorot, (len(self.cutoffs), features))
             kernel = jnp.concatenate([kernel[:most], last])
-        for k, (low, high) in enumerate(self._bounds(), 1):
+        for k, (low, high) in enumerate(bounds, 1):
             reduced = max(1, features // self.tail_factor**k)
             tail = Tail(high - low, reduced, self.tied, name=f"tail_{k}")
             tails.append(tail(features, table[low:high]))

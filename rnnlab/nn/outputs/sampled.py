@@ -41,6 +41,14 @@ class Sampled(Linear):
 
     samples: int = 1024
 
+    def setup(self):
+        """Raises ValueError where there are fewer classes than samples."""
+        if self.samples > self.vocab_size:
+            raise ValueError(
+                f"Sampled needs samples to be at most vocab_size={self.vocab_size}, got"
+                f" {self.samples}; lower it, or use Softmax."
+            )
+
     def nats(
         self, h: jax.Array, targets: jax.Array, table: jax.Array, train: bool = False
     ) -> jax.Array:
