@@ -17,7 +17,8 @@ class Experiment:
         training: how.
         record: JSON data that a checkpoint keeps: `fingerprint`, which names the
             data, and all that is needed to use the model without the data.
-        describe: turns a loss in nats into the figures people quote.
+        describe: turns a loss in nats, on valid if no split is named after it, into
+            the figures people quote.
         targets: targets in a training batch.
         check: raises InputError where it is more than this machine can train.
     """
@@ -25,6 +26,6 @@ class Experiment:
     task: Task
     training: Training
     record: Mapping[str, Any]
-    describe: Callable[[float], Mapping[str, float]]
+    describe: Callable[..., Mapping[str, float]]
     targets: int
     check: Callable[[], None]

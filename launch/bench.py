@@ -31,6 +31,7 @@ HISTORY = ROOT / "docs" / "benchmarks.jsonl"
 # Modules with a function `measure(repeats) -> Outcome`, loaded when they are asked for.
 SUITES: Mapping[str, str] = {
     "engines": "launch.bench_engines",
+    "generation": "launch.bench_generation",
     "lm": "launch.bench_lm",
     "memory": "launch.bench_memory",
     "newton": "launch.bench_newton",
@@ -43,7 +44,7 @@ SUITES: Mapping[str, str] = {
     "startup": "launch.bench_startup",
 }
 # Those that also have a function `sides() -> {name: () -> what is timed}`.
-COMPARED = ("engines", "lm", "peers", "scan_vs_unrolled")
+COMPARED = ("engines", "generation", "lm", "peers", "scan_vs_unrolled")
 
 SUITE = flags.DEFINE_enum("suite", None, list(SUITES), "what to measure", required=True)
 REPEATS = flags.DEFINE_integer("repeats", 9, "turns, or processes", lower_bound=1)

@@ -48,7 +48,7 @@ def main() -> None:
             f" ({', '.join(experiment.task.splits)}), got {FLAGS.split}."
         )
     loss = evaluator(experiment.task)(state.params, FLAGS.split)
-    figures = results.figures(experiment, loss)
+    figures = results.figures(experiment, loss, FLAGS.split)
     if FLAGS.eval_batch_size is not None:
         figures["eval_batch_size"] = FLAGS.eval_batch_size
     print(json.dumps({FLAGS.split: figures}, indent=2))

@@ -46,7 +46,7 @@ def collect(
     """
     result: dict[str, Any] = {"experiment": record.experiment}
     if history.best_loss is not None:
-        result["valid"] = figures(experiment, history.best_loss)
+        result["valid"] = figures(experiment, history.best_loss, "valid")
     rate = history.train_steps * experiment.targets
     return result | {
         "best_step": history.best_step,
@@ -64,9 +64,9 @@ def collect(
     }
 
 
-def figures(experiment: Experiment, loss: float) -> dict[str, float]:
-    """Returns a loss and the figures people quote for it."""
-    return {"loss": loss, **experiment.describe(loss)}
+def figures(experiment: Experiment, loss: float, split: str) -> dict[str, float]:
+    """Returns a loss on a split and the figures people quote for it."""
+    return {"loss": loss, **experiment.describe(loss, split)}
 
 
 def commit() -> str | None:

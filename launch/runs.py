@@ -22,8 +22,8 @@ class Run(NamedTuple):
     Attributes:
         folder: the workdir.
         record: experiment, configuration and data.
-        state: finished, running, diverged, stopped or failed.
-        message: why it failed or diverged, else empty.
+        state: finished, running, stopped, pruned, diverged or failed.
+        message: why it was pruned, diverged or failed, else empty.
         result: of `result.json`, {} where there is none yet.
     """
 
@@ -100,10 +100,11 @@ def _state(folder: Path, result: Mapping[str, Any]) -> tuple[str, str]:
     if done(result):
         return "finished", ""
     # A run that was killed, or stopped by a signal, has no end among these.
-    ends = ("started", "resumed", "diverged", "failed")
-    told = [event for event in events.read(folder) if event.get("event") in ends]
+    ends = ("pruned", "diverged", "failed")
+    known = ("started", "resumed", *ends)
+    told = [event for event in events.read(folder) if event.get("event") in known]
     last = told[-1] if told else {}
-    if last.get("event") in ("diverged", "failed"):
+    if last.get("event") in ends:
         return str(last["event"]), str(last.get("message", ""))
     return "stopped", ""
 

@@ -29,7 +29,10 @@ flags.DEFINE_string("ranges", None, "settings and ranges", required=True)
 flags.DEFINE_integer("trials", 40, "runs in all", lower_bound=1)
 flags.DEFINE_integer("search_seed", 0, "of what is asked for", lower_bound=0)
 flags.DEFINE_integer(
-    "workers", None, "runs side by side; by default as many as cores", lower_bound=1
+    "workers",
+    None,
+    "runs side by side; by default as many as cores, or GPUs if there are several",
+    lower_bound=1,
 )
 
 
@@ -37,7 +40,7 @@ def main() -> None:
     """Runs trials, and prints the best."""
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     from launch.records import Record, arguments
-    from launch.sweeping import points, search, space
+    from launch.sweeping import local, points, search, space
     from launch.sweeping.board import Board
     from launch.sweeping.jobs import Ended, Job
     from rnnlab.errors import SweepIncomplete
@@ -68,7 +71,7 @@ def main() -> None:
                 log.write(end.state, run=job.key, point=job.name, message=end.message)
                 board.told(job, end)
 
-            workers = FLAGS.workers or len(os.sched_getaffinity(0))
+            workers = FLAGS.workers or local.most()
             search.run(study, axes, FLAGS.trials, workers, make, board, told)
         best = search.best(study)
         if best is None:

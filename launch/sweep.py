@@ -52,7 +52,8 @@ flags.DEFINE_enum(
 flags.DEFINE_integer(
     "workers",
     None,
-    "runs side by side; by default as many as cores, and with Slurm 64",
+    "runs side by side; by default as many as cores, or GPUs if there are several,"
+    " and with Slurm 64",
     lower_bound=1,
 )
 flags.DEFINE_integer(
@@ -133,7 +134,7 @@ def _run(found: "Sequence[Point]", folder: Path, executor: Any) -> None:
             shown.told(job, end)
 
         if executor is None:
-            workers = FLAGS.workers or len(os.sched_getaffinity(0))
+            workers = FLAGS.workers or local.most()
             local.run(todo, workers, told, shown.watch)
         else:
             cluster.run(todo, executor, log, folder, told, shown.watch)

@@ -223,6 +223,45 @@ def numbers(name: str, text: str) -> tuple[float, ...]:
     return found
 
 
+def with_numbers(name: str, made: Any, text: str, but: Collection[str] = ()) -> Any:
+    """Returns a dataclass, some of its numbers as in `rounds=5,rank=84`.
+
+    Args:
+        name: of the option, for its errors.
+        made: an instance.
+        text: names and values.
+        but: fields that this option does not set.
+
+    Raises:
+        InputError: the text has another form, or names no number of `made`, or one
+            is out of its range.
+    """
+    kinds = {
+        field.name: base(field)
+        for field in dataclasses.fields(made)
+        if base(field) in (int, float) and field.name not in but
+    }
+    values = {}
+    for part in text.split(","):
+        key, _, value = part.partition("=")
+        kind = kinds.get(key.strip(), int)
+        try:
+            values[key.strip()] = kind(value)
+        except ValueError:
+            values[key.strip()] = None
+        if key.strip() not in kinds or values[key.strip()] is None:
+            known = ", ".join(f"{k} ({v.__name__})" for k, v in kinds.items())
+            raise InputError(
+                f"--{name} must give numbers of {type(made).__name__}"
+                f" ({known or 'it has none'}) like {next(iter(kinds), 'a')}=1, with"
+                f" commas between, got {part!r:.80}."
+            )
+    try:
+        return dataclasses.replace(made, **values)
+    except ValueError as error:
+        raise InputError(f"--{name} must fit, got {text!r:.80}: {error}") from error
+
+
 def base(field: Any) -> type:
     """Returns the type of a field's values other than None."""
     kinds = typing.get_args(field.type) or (field.type,)

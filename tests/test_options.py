@@ -170,6 +170,40 @@ def test_what_came_later_is_at_its_default(name):
     assert from_dict(Config, data) == Config()
 
 
+@dataclasses.dataclass(frozen=True)
+class Sized:
+    features: int
+    rounds: int = 4
+    scale: float = 1.0
+    rank: int | None = None
+    name: str = "a"
+
+    def __post_init__(self):
+        if self.rounds < 1:
+            raise ValueError(f"Sized needs rounds, got {self.rounds}.")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("rounds=5", Sized(6, rounds=5)),
+        ("rounds=5, rank=84", Sized(6, rounds=5, rank=84)),
+        ("scale=1e-3,rounds=1", Sized(6, rounds=1, scale=1e-3)),
+    ],
+)
+def test_numbers_of_a_dataclass(text, wanted):
+    assert options.with_numbers("its", Sized(6), text, but=("features",)) == wanted
+
+
+@pytest.mark.parametrize(
+    "text", ["", "rounds", "rounds=", "rounds=x", "rounds=1.5", "name=b", "features=3",
+             "rounds=0", "rounds=5,,rank=1", "=3", "other=1"],
+)  # fmt: skip
+def test_numbers_that_a_dataclass_has_not(text):
+    with pytest.raises(InputError, match=r"^--its must [^\n]*$"):
+        options.with_numbers("its", Sized(6), text, but=("features",))
+
+
 def test_differences_are_those_that_are_not_free():
     old = Config(training=Training(schedule="constant"))
     new = dataclasses.replace(

@@ -10,7 +10,17 @@ import pytest
 from cases import NAMES, H, I, cast, close, draw, grads, make
 
 from rnnlab.cell import LinearCell, SplitCell
-from rnnlab.cells import GRU, LRU, LSTM, RHN, ConvLSTM, Elman, LSTMCarry, MinGRU
+from rnnlab.cells import (
+    GRU,
+    LRU,
+    LSTM,
+    RHN,
+    ConvLSTM,
+    Elman,
+    LSTMCarry,
+    MinGRU,
+    MogrifierLSTM,
+)
 from rnnlab.engines import Associative, Deferred, Scan
 from rnnlab.sequences import run
 from rnnlab.wrappers import (
@@ -170,6 +180,23 @@ def test_masks_are_those_of_the_key_and_of_the_rate(wrapper):
     assert np.all(kept == kept[0]) == constant
     drawn = kept[0].size if constant else kept.size
     assert abs(np.mean(kept) - 0.7) < 5 * np.sqrt(0.21 / drawn)
+
+
+@pytest.mark.parametrize("each_step", [False, True])
+def test_recurrent_dropout_of_a_mogrifier_is_that_of_its_lstm(each_step):
+    """With gates of one it is an LSTM, and h is dropped before all it is used for."""
+    idle = MogrifierLSTM(H, rounds=2)
+    params = jax.jit(idle.init, static_argnums=1)(jax.random.key(0), H)
+    params = params | {name: 0 * params[name] for name in "qr"}
+    x, key = jax.random.normal(jax.random.key(1), (5, 2, H)), jax.random.key(2)
+
+    def ran(cell):
+        dropped = recurrent_dropout(cell, 0.5, each_step)
+        return run(Scan(), dropped, params, cell.initial((2,)), x, key=key)
+
+    wanted, plain = ran(LSTM(H)), run(Scan(), idle, params, idle.initial((2,)), x)
+    close(ran(idle), wanted, 1e-6)
+    assert not np.allclose(plain[1], wanted[1])
 
 
 def test_recurrent_dropout_at_each_step_has_masks_of_its_own():

@@ -1,7 +1,6 @@
 """From settings to an experiment: text, network and task."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import jax
 from experiments.experiment import Experiment
 from experiments.language_modeling import limits
 from experiments.language_modeling.config import Config
+from experiments.language_modeling.figures import describe
 from experiments.language_modeling.task import LanguageTask
 from rnnlab import engines
 from rnnlab.data import sources, text, tokenizers
@@ -37,14 +37,7 @@ def build(config: Config, layout: Layout = ONE) -> Experiment:
             f"--engine={config.engine} does not run on the backend that JAX has here,"
             f" {jax.default_backend()}; use --engine=auto."
         )
-    corpus = text.load(
-        config.data,
-        config.tokens,
-        config.vocab_size,
-        config.shares(),
-        config.data_dir,
-        config.cache_dir,
-    )
+    corpus = config.corpus()
     _check(config, corpus)
     record = {
         "fingerprint": corpus.fingerprint,
@@ -64,7 +57,7 @@ def build(config: Config, layout: Layout = ONE) -> Experiment:
         task=task,
         training=config.training,
         record=record,
-        describe=lambda loss: describe(config.tokens, loss),
+        describe=lambda loss, split="valid": describe(corpus, loss, split),
         check=lambda: limits.check(config, task, layout),
         targets=config.batch_size * config.length,
     )
@@ -77,16 +70,6 @@ def rebuild(config: Config, record: Mapping[str, Any]) -> LanguageTask:
     """
     size = tokenizers.from_json(record.get("tokenizer")).size
     return _task(dataclasses.replace(config, engine="auto"), size, {}, ONE)
-
-
-def describe(tokens: str, loss: float) -> Mapping[str, float]:
-    """Returns a loss in nats a token as perplexity, or in bits."""
-    match tokens:
-        case "word":
-            return {"perplexity": math.exp(min(loss, 700.0))}
-        case "byte":
-            return {"bits_per_byte": loss / math.log(2)}
-    return {"bits_per_char": loss / math.log(2)}
 
 
 def _check(config: Config, corpus: text.Corpus) -> None:

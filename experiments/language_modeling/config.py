@@ -7,34 +7,23 @@ import jax
 
 from experiments.language_modeling.outputs import OutputLayer
 from experiments.language_modeling.regularization import Regularization
+from experiments.language_modeling.source import Source
 from rnnlab import engines
 from rnnlab.cell import Cell
 from rnnlab.cells import CELLS
-from rnnlab.data.tokenizers import TOKENIZERS
 from rnnlab.errors import InputError
-from rnnlab.options import check, option
+from rnnlab.options import option, with_numbers
 from rnnlab.training.settings import Training
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(Source):
     """Text, network and training; the defaults suit two cores and three minutes."""
 
-    data: str = option(
-        "",
-        "text file, folder or archive with train/valid/test files, or tfds:NAME;"
-        " by default the language reference that Python carries",
-        free=True,
-    )
-    tokens: str = option("char", "what a token is", choices=TOKENIZERS)
-    vocab_size: int | None = option(None, "most frequent words kept", above=1)
-    fractions: str = option("90/5/5", "train/valid/test shares of a single text")
-    data_dir: str | None = option(None, "folder of prepared tfds data", free=True)
-    cache_dir: str | None = option(
-        None, "folder of tokenised text; by default ~/.cache/rnnlab", free=True
-    )
-
     cell: str = option("lstm", "what a step computes", choices=CELLS)
+    cell_options: str | None = option(
+        None, "numbers of the cell, such as rounds=5,rank=84", later=True
+    )
     forget_bias: float | None = option(
         None, "of the forget gate at first; by default the cell's own", later=True
     )
@@ -77,13 +66,17 @@ class Config:
     training: Training = Training(epochs=5, learning_rate=5e-3, schedule="cosine")
 
     def __post_init__(self):
-        check(self)
-        self.shares()
+        super().__post_init__()
         runs = Cell if self.engine == "auto" else engines.ENGINES[self.engine].runs
         if not isinstance(self.make_cells()[0], runs):
             raise InputError(
                 f"--engine={self.engine} needs the structure {runs.__name__}, which"
                 f" --cell={self.cell} has not; use --engine=scan."
+            )
+        if self.forget_bias is not None and self.init_scale is not None:
+            raise InputError(
+                f"--forget_bias must be left out with --init_scale, which draws all"
+                f" parameters, got {self.forget_bias}; leave one of them out."
             )
         self._check_tied()
 
@@ -131,6 +124,9 @@ class Config:
             raise InputError(
                 f"--cell={self.cell} refuses --{flag}={features}: {error}"
             ) from error
+        if self.cell_options is not None:
+            given = self.cell_options
+            cell = with_numbers("cell_options", cell, given, but=("features",))
         if self.forget_bias is not None:
             if all(field.name != "forget_bias" for field in dataclasses.fields(cell)):
                 raise InputError(
@@ -152,20 +148,3 @@ class Config:
                 f"--weight_drop needs a cell with a recurrent matrix, such as lstm, got"
                 f" --cell={self.cell}; leave it out."
             )
-
-    def shares(self) -> tuple[float, float, float]:
-        """Returns the shares of train, valid and test, which sum to one."""
-        parts = self.fractions.split("/")
-        fit = all(part.isdecimal() and len(part) < 10 for part in parts)
-        if len(parts) != 3 or not fit:
-            raise InputError(
-                f"--fractions must be three whole numbers like 90/5/5, got"
-                f" {self.fractions!r:.80}."
-            )
-        train, valid, test = (int(part) for part in parts)
-        total = train + valid + test
-        if train == 0:
-            raise InputError(
-                f"--fractions needs a share for train, got {self.fractions!r}."
-            )
-        return train / total, valid / total, test / total

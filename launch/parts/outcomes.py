@@ -13,7 +13,7 @@ from launch.parts.table import Cell, Column, table, words
 from launch.parts.text import counted, duration, number, plain, probability
 from launch.runs import Run
 
-STATES = "finished", "running", "stopped", "diverged", "failed"
+STATES = "finished", "running", "stopped", "pruned", "diverged", "failed"
 
 
 def configurations(subject: Subject) -> str:

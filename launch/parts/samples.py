@@ -12,7 +12,7 @@ from launch.parts.text import counted, plain
 from launch.runs import Run
 from rnnlab.data import tokenizers
 from rnnlab.errors import RunError
-from rnnlab.nn.sampling import Sampling, sample
+from rnnlab.nn.generation import Sampling, sample
 
 TOKENS = 400  # of a text
 START = "\n"  # or the first token there is, where the vocabulary lacks it
@@ -41,9 +41,8 @@ def texts(run: Run, count: int) -> list[str]:
     tokenizer = tokenizers.from_json(record.data["tokenizer"])
     lacks = tokenizer.unknown(START)
     ids = np.zeros(1, np.int32) if lacks else np.asarray(tokenizer.encode(START))
-    prompt = np.repeat(ids[:, None], count, axis=1)
     key = jax.random.key(0)
-    steps = sample(task.model, state.params, prompt, TOKENS, key, Sampling())
+    steps = sample(task.model, state.params, [ids] * count, TOKENS, key, Sampling())
     columns = np.stack(list(steps), axis=1).tolist()
     return [tokenizer.decode(column) for column in columns]
 

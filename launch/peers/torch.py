@@ -96,3 +96,27 @@ def product() -> Callable[[], torch.Tensor]:
     """Returns a product of two square matrices of 2048 rows."""
     matrix = torch.randn(2048, 2048)
     return lambda: matrix @ matrix
+
+
+def sampler(
+    vocab_size: int, features: int, layers: int, batch: int
+) -> Callable[[int], torch.Tensor]:
+    """Returns what draws so many tokens of each row, [B], and goes on where it was.
+
+    As its users write it: a step, a softmax, a draw. All cores are used.
+    """
+    torch.manual_seed(0)
+    model = LanguageModel(vocab_size, features, layers).eval()
+    zeros = torch.zeros(layers, batch, features)
+    carry, tokens = (zeros, zeros), torch.zeros(batch, dtype=torch.long)
+
+    @torch.inference_mode()
+    def draw(steps):
+        nonlocal carry, tokens
+        for _ in range(steps):
+            logits, carry = model(tokens[None], carry)
+            p = torch.softmax(logits[0], dim=-1)
+            tokens = torch.multinomial(p, num_samples=1)[:, 0]
+        return tokens
+
+    return draw

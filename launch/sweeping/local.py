@@ -1,19 +1,21 @@
 """Jobs on this machine: as many side by side as it has cores and memory for.
 
-Each process has its own cores, so that none waits for another's threads. One begins if
-as much memory is free as the largest has taken so far, beside what those under way may
-still take; the first is alone until it trains.
+Each process has its own cores, so that none waits for another's threads, and where
+there are several GPUs one of them. One begins if as much memory is free as the largest
+has taken so far, beside what those under way may still take; the first is alone until
+it trains.
 """
 
 import collections
 import os
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 import psutil
 
+from launch.sweeping import gpus
 from launch.sweeping.jobs import LOG, Ended, Job, ended, known, settled
 from rnnlab.errors import Preempted
 from rnnlab.files import storage_error, unlinked
@@ -24,6 +26,12 @@ TURN = 0.2  # seconds between two looks
 
 Told = Callable[[Job, Ended], None]
 Watch = Callable[[Sequence[Job], int], None]
+
+
+def most() -> int:
+    """Returns how many run side by side: one a core, or one a GPU of several."""
+    several = gpus.found()
+    return len(several) if len(several) > 1 else len(os.sched_getaffinity(0))
 
 
 def run(jobs: Sequence[Job], workers: int, told: Told, watch: Watch) -> None:
@@ -70,6 +78,7 @@ class Pool:
         self._told = told
         self._tries: collections.Counter[str] = collections.Counter()
         self._shares = _shares(sorted(os.sched_getaffinity(0)), workers)
+        self._gpus = gpus.found()
         self._known = False  # whether one has come as far as to train
         self._peak = 0  # bytes, of the largest process so far
 
@@ -150,7 +159,8 @@ class Pool:
                     self._told(point, end)
                 continue
             slot = free.pop(0)
-            self._running[slot] = _begin(job, self._shares[slot]), job
+            env = gpus.environment(self._gpus, slot)
+            self._running[slot] = _begin(job, self._shares[slot], env), job
 
     def _stop(self) -> None:
         """Lets all save and end."""
@@ -172,7 +182,9 @@ class Pool:
         return self._known and free > self._peak
 
 
-def _begin(job: Job, cores: set[int]) -> subprocess.Popen[bytes]:
+def _begin(
+    job: Job, cores: set[int], env: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     """Starts a job on some cores, in a session of its own: Ctrl-C is not for it."""
     own = os.sched_getaffinity(0)
     try:
@@ -181,6 +193,7 @@ def _begin(job: Job, cores: set[int]) -> subprocess.Popen[bytes]:
             os.sched_setaffinity(0, cores)  # a process has the cores of its parent
             return subprocess.Popen(
                 job.command,
+                env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -16,6 +16,7 @@ from launch.sweeping.jobs import Ended, Job
 from launch.sweeping.local import TURN, Pool
 from launch.sweeping.space import DIGITS, Axis, Choice, Range, Value
 from rnnlab.errors import IncompatibleCheckpoint, InputError
+from rnnlab.training.events import Events
 from rnnlab.training.signals import StopSignals
 from rnnlab.training.writers import METRICS, read_metrics
 
@@ -80,11 +81,11 @@ def run(
     """Runs trials until there are `trials`, the pruned and failed ones among them.
 
     A trial whose validation loss is worse than the median of the others' best at that
-    step is pruned: its run saves and ends.
+    step is pruned: its run saves and ends, and its `events.jsonl` says so.
 
     Raises:
         Preempted: a signal came; the runs under way have saved and ended.
-        StorageError: a folder cannot be made.
+        StorageError: a folder cannot be made, or an event not be written.
     """
     from optuna.trial import TrialState
 
@@ -98,6 +99,8 @@ def run(
             study.tell(trial, value)
         else:
             pruned = end.state == "pruned"
+            if pruned:  # the run itself knows of a signal only
+                Events(job.folder).write("pruned", message=end.message)
             study.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
         told(job, end)
 

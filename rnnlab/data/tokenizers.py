@@ -1,13 +1,11 @@
-"""Characters, words and bytes as ids, and back.
+"""Characters, words, bytes and subwords as ids, and back.
 
 A vocabulary is made from the train split alone. What it lacks maps to an unknown
 symbol, which is its last id unless train itself holds one; a vocabulary has that
 symbol only where something needs it: a cap on words dropped some, or the other splits
-hold a piece that train lacks. Bytes need none.
+hold a piece that train lacks. Bytes and subwords need none.
 """
 
-import abc
-import codecs
 import collections
 import dataclasses
 import functools
@@ -18,63 +16,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from rnnlab.data.subwords import Subword, are_merges
+from rnnlab.data.tokenizer import SURROGATES, Tokenizer, whole_characters
 from rnnlab.errors import InputError
 
 EOS, UNKNOWN = "<eos>", "<unk>"
-
-
-class Tokenizer(abc.ABC):
-    """Text <-> ids. Equal tokenizers compare equal."""
-
-    kind: ClassVar[str]
-
-    @classmethod
-    @abc.abstractmethod
-    def fit(cls, blocks: Iterable[Any], vocab_size: int | None = None) -> Self:
-        """A vocabulary from text in blocks that `encode` takes.
-
-        Raises:
-            InputError: `vocab_size` is too small, or this kind takes none.
-        """
-
-    @property
-    @abc.abstractmethod
-    def size(self) -> int:
-        """The number of ids."""
-
-    @abc.abstractmethod
-    def encode(self, text: str) -> np.ndarray:
-        """Text -> int32 ids [N].
-
-        Raises:
-            InputError: The vocabulary lacks a piece and has no unknown symbol.
-        """
-
-    @abc.abstractmethod
-    def stream(self, ids: Iterable[int]) -> Iterator[str]:
-        """Ids -> pieces of text to print as they come."""
-
-    @abc.abstractmethod
-    def unknown(self, text: str) -> list[str]:
-        """The pieces that the vocabulary lacks, each once, as they come."""
-
-    @abc.abstractmethod
-    def with_unknown(self) -> Self:
-        """The same vocabulary, with an unknown symbol at the end if it had none."""
-
-    @abc.abstractmethod
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON data, which `from_json` takes."""
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """Ids -> text."""
-        return "".join(self.stream(ids))
-
-    def _lacks(self, text: str) -> InputError:
-        return InputError(
-            f"Text of the vocabulary was wanted, and {self.unknown(text)[:10]} are not "
-            "in it; leave them out, or train on a --data that has them."
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,7 +104,7 @@ class Word(Tokenizer):
             )
         counts = collections.Counter()
         for block in blocks:
-            counts.update(_split(block))
+            counts.update(split_words(block))
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
         kept = ranked[:vocab_size]
         if len(kept) < len(ranked) and UNKNOWN not in kept:
@@ -172,7 +118,7 @@ class Word(Tokenizer):
 
     def encode(self, text: str) -> np.ndarray:
         """Looks each word up, [N]."""
-        words = _split(text)
+        words = split_words(text)
         fallback = itertools.repeat(self._ids.get(UNKNOWN, -1))
         ids = np.fromiter(map(self._ids.get, words, fallback), np.int32, len(words))
         if UNKNOWN not in self._ids and ids.size and ids.min() < 0:
@@ -189,7 +135,7 @@ class Word(Tokenizer):
 
     def unknown(self, text: str) -> list[str]:
         """Returns the words that train lacked."""
-        return list(dict.fromkeys(w for w in _split(text) if w not in self._ids))
+        return list(dict.fromkeys(w for w in split_words(text) if w not in self._ids))
 
     def with_unknown(self) -> Self:
         """Returns these words and `<unk>`."""
@@ -230,12 +176,7 @@ class Byte(Tokenizer):
 
     def stream(self, ids: Iterable[int]) -> Iterator[str]:
         """Yields characters as soon as their bytes are whole."""
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        for i in ids:
-            if piece := decoder.decode(bytes((i,))):
-                yield piece
-        if piece := decoder.decode(b"", final=True):
-            yield piece
+        return whole_characters(bytes((i,)) for i in ids)
 
     def unknown(self, text: str | bytes) -> list[str]:
         """Returns nothing: there is no unknown byte."""
@@ -250,7 +191,9 @@ class Byte(Tokenizer):
         return {"kind": self.kind}
 
 
-TOKENIZERS: dict[str, type[Tokenizer]] = {"char": Char, "word": Word, "byte": Byte}
+TOKENIZERS: dict[str, type[Tokenizer]] = {
+    kind.kind: kind for kind in (Char, Word, Byte, Subword)
+}
 
 
 def from_json(data: Any) -> Tokenizer:
@@ -266,6 +209,8 @@ def from_json(data: Any) -> Tokenizer:
             return Word(tuple(words))
         case {"kind": "byte"}:
             return Byte()
+        case {"kind": "subword", "merges": [*_] as merges} if are_merges(merges):
+            return Subword(tuple((left, right) for left, right in merges))
     raise InputError(
         f"A tokenizer of kind {', '.join(TOKENIZERS)} was wanted, and {data!r:.60} "
         "came; take the file that the run itself wrote."
@@ -274,11 +219,7 @@ def from_json(data: Any) -> Tokenizer:
 
 def _is_text(value: Any) -> bool:
     """Returns whether it is a string, not empty, that UTF-8 can hold."""
-    return (
-        isinstance(value, str)
-        and bool(value)
-        and not re.search("[\ud800-\udfff]", value)
-    )
+    return isinstance(value, str) and bool(value) and not re.search(SURROGATES, value)
 
 
 def whole_words(chunks: Iterable[str]) -> Iterator[str]:
@@ -294,7 +235,8 @@ def whole_words(chunks: Iterable[str]) -> Iterator[str]:
         yield rest if rest.endswith("\n") else rest + "\n"
 
 
-def _split(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
+    """The words between white space, and `<eos>` for each line end."""
     return text.replace("\n", f" {EOS} ").split()
 
 
@@ -306,6 +248,6 @@ def _code_points(text: str) -> np.ndarray:
 def _takes_no_cap(kind: str, vocab_size: int | None) -> None:
     if vocab_size is not None:
         raise InputError(
-            f"A vocab_size is for words, and --tokens={kind} came with {vocab_size}; "
-            "leave --vocab_size out, or take --tokens=word."
+            f"A vocab_size is for words and subwords, and --tokens={kind} came with "
+            f"{vocab_size}; leave --vocab_size out, or take --tokens=word or subword."
         )

@@ -29,9 +29,12 @@ def pays(cell: SplitCell[Any], params: Params, carry: Any) -> bool:
     """Returns whether the recurrent product is one of rows and a matrix, on a CPU.
 
     Not where it has no matrix, a small one or several in one array, where the batch has
-    not one axis, or where it lies in parts on several devices.
+    not one axis, or where it lies in parts on several devices. Nor for a single row,
+    whose product with a matrix reads it as it lies: to turn it was a copy at each step.
     """
     if jax.default_backend() != "cpu" or batch_axes(cell, carry) != 1 or spread(carry):
+        return False
+    if any(x.shape[0] == 1 for x in jax.tree.leaves(carry)):
         return False
     recur = jax.make_jaxpr(cell.recur)(params, carry).jaxpr
     read = pe.dce_jaxpr(recur, True)[1]

@@ -27,7 +27,8 @@ class Remat:
     The input is projected a chunk at a time too: only x and y are whole.
 
     Attributes:
-        chunk: steps between carries that are kept; None for the square root of T.
+        chunk: steps between carries that are kept; None for about the square root of
+            T. Where it does not divide T, x and y are copied once more.
     """
 
     runs: ClassVar[type[Cell[Any]]] = Cell
@@ -52,4 +53,14 @@ class Remat:
             u = project(cell, params, carry, x)
             return jax.lax.scan(lambda c, u_t: cell.step(params, c, u_t), carry, u)
 
-        return by_chunk(run, carry, x, self.chunk or math.isqrt(shape_of(x)[0]))
+        return by_chunk(run, carry, x, self.chunk or _near_root(shape_of(x)[0]))
+
+
+def _near_root(steps: int) -> int:
+    """Returns the divisor nearest below the square root, or the root if that is half.
+
+    A remainder would cost more than the chunks save: with it x and y are copied.
+    """
+    root = math.isqrt(steps)
+    near = (d for d in range(1, root + 1) if steps % d == 0 and 4 * d * d >= steps)
+    return max(near, default=root)

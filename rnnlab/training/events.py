@@ -3,7 +3,7 @@
 `{"event": "saved", "step": 100, "time": "..."}` stands in `events.jsonl` once the
 checkpoint is durable. Other events: started, resumed, skipped, quarantined, overridden,
 numerics, preempted, diverged and failed with the message, finished with the hash of
-the state.
+the state. `launch.search` adds pruned, with why.
 """
 
 import datetime

@@ -7,6 +7,7 @@ written. JSON has no NaN or infinity: both are written as null and read as NaN.
 import json
 import math
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, SupportsFloat
@@ -58,12 +59,9 @@ class MetricsWriter:
             self._file = open(self._path, "ab", buffering=0, opener=unlinked)
             self._events = None
             if tensorboard:
-                # Imported here, not above: it takes 0.3 s.
-                from tensorboardX import SummaryWriter
-
                 folder = str(workdir / "tensorboard")
                 # Its file names hold the second alone: a suffix tells two starts apart.
-                self._events = SummaryWriter(
+                self._events = summary_writer()(
                     folder, purge_step=last + 1, filename_suffix=f".{last + 1}"
                 )
         except OSError as error:
@@ -118,6 +116,22 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
         {name: nan if value is None else value for name, value in row.items()}
         for _, row in _rows(path)
     ]
+
+
+def summary_writer() -> type[Any]:
+    """Returns tensorboardX's writer of events, imported when it is asked for.
+
+    And without torch, whose import would be a quarter of a start's seconds:
+    tensorboardX asks for it, for tensors of torch's, and there are none here.
+    """
+    modules: dict[str, Any] = sys.modules
+    torch = modules.setdefault("torch", None)  # None: as if there were no such module
+    try:
+        from tensorboardX import SummaryWriter
+    finally:
+        if torch is None:
+            del modules["torch"]
+    return SummaryWriter
 
 
 def _rows(path: Path) -> list[tuple[str, dict[str, Any]]]:

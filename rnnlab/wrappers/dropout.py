@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from rnnlab.cell import Cell, Params, SplitCell
+from rnnlab.cells.dense import LSTMCarry
 from rnnlab.wrappers import rates as rates_of
 from rnnlab.wrappers.wrapped import Rule, Wrapped, wrap
 
@@ -34,11 +35,7 @@ class RecurrentDropout(Rule):
 
     def draw(self, key: jax.Array, carry: Any, steps: int) -> Any:
         """Returns what is kept, bool [T, B, ...] a leaf."""
-        axes = (steps,) if self.each_step else ()
-        kept = rates_of.kept(key, self.rates, carry, axes)
-        if self.each_step:
-            return kept
-        return jax.tree.map(lambda m: jnp.broadcast_to(m, (steps, *m.shape)), kept)
+        return _masks(key, self.rates, carry, steps, self.each_step)
 
     def seen(self, carry: Any, marks: Any) -> Any:
         """Returns the carry without what is dropped."""
@@ -47,19 +44,21 @@ class RecurrentDropout(Rule):
 
 @dataclasses.dataclass(frozen=True)
 class StateDropout(Rule):
-    """Drops units of the carry itself, others at each step: they are forgotten.
+    """Drops units of the carry itself as a step begins: they are forgotten.
 
     Attributes:
         rates: the share dropped of each leaf of the carry.
+        each_step: whether each step has masks of its own.
     """
 
     random: ClassVar[bool] = True
 
     rates: tuple[float, ...]
+    each_step: bool = True
 
     def draw(self, key: jax.Array, carry: Any, steps: int) -> Any:
         """Returns what is kept, bool [T, B, ...] a leaf."""
-        return rates_of.kept(key, self.rates, carry, (steps,))
+        return _masks(key, self.rates, carry, steps, self.each_step)
 
     def enter(self, cell: Any, params: Params, carry: Any, marks: Any) -> Any:
         """Returns the carry without what is dropped."""
@@ -70,6 +69,14 @@ class StateDropout(Rule):
     ) -> tuple[jax.Array, jax.Array]:
         """Returns a of 0 where the unit is dropped."""
         return _drop(self.rates, a, marks), b
+
+
+def _masks(key, rates, carry, steps, each_step):
+    """Returns what is kept, bool [T, B, ...] a leaf; None for a rate of 0."""
+    kept = rates_of.kept(key, rates, carry, (steps,) if each_step else ())
+    if each_step:
+        return kept
+    return jax.tree.map(lambda m: jnp.broadcast_to(m, (steps, *m.shape)), kept)
 
 
 def _drop(rates, carry, marks):
@@ -91,7 +98,8 @@ def recurrent_dropout(cell: Cell[Any], rates: Any, each_step: bool = False) -> W
     sequence, which is variational dropout (Gal and Ghahramani), or new at each step.
 
     Args:
-        cell: a SplitCell.
+        cell: a SplitCell, or one that carries an `LSTMCarry`: its h is made anew at
+            each step, so that what products see of it can be dropped as it comes in.
         rates: the share of units dropped: one number, or one for each leaf of the
             carry.
         each_step: whether each step has masks of its own.
@@ -101,6 +109,9 @@ def recurrent_dropout(cell: Cell[Any], rates: Any, each_step: bool = False) -> W
         ValueError: a rate outside [0, 1), or another structure than the carry's.
     """
     if not isinstance(cell, SplitCell):
+        if isinstance(jax.eval_shape(lambda: cell.initial(())), LSTMCarry):
+            _, h = rates_of.spread("recurrent_dropout", cell, rates)
+            return wrap(cell, StateDropout((0.0, h), each_step))
         raise TypeError(
             f"recurrent_dropout needs a SplitCell, whose product with the carry stands"
             f" apart, got {cell}; use state_dropout or zoneout for any cell."

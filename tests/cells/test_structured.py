@@ -60,6 +60,15 @@ def test_mogrifier_of_one_round_gates_the_input_alone():
     near(step(cell, params, carry, x), step(LSTM(H), params, carry, gated))
 
 
+def test_mogrifier_of_a_low_rank_gates_by_products():
+    low, full = MogrifierLSTM(H, rounds=5, rank=2), MogrifierLSTM(H, rounds=5)
+    params, carry, x = drawn(low)
+    assert params["q"].shape == (3, H, 2) and params["q_out"].shape == (3, 2, I)
+    assert params["r"].shape == (2, I, 2) and params["r_out"].shape == (2, 2, H)
+    whole = params | {k: params[k] @ params[f"{k}_out"] for k in ("q", "r")}
+    near(step(low, params, carry, x), step(full, whole, carry, x))
+
+
 def test_fast_slow_is_made_of_lstms():
     cell = FastSlowLSTM(H, fast=4, slow_features=4)
     params, carry, x = drawn(cell)

@@ -100,11 +100,35 @@ def test_words_are_cut_after_a_line_or_a_word(load, tmp_path):
         "train": "a b\n" * 6,
         "valid": "b a\n" * 4,
     }
+    assert decoded(load(path, "subword", 300, fractions=(0.55, 0.45, 0))) == {
+        "train": "a b\n" * 6,
+        "valid": "b a\n" * 4,
+    }
     path.write_text("aa bb cc aa bb")  # 60 % end inside cc, and no line follows
     assert decoded(load(path, "word", fractions=(0.5, 0.5, 0))) == {
         "train": "aa bb cc\n",
         "valid": "aa bb\n",
     }
+
+
+def test_how_often_an_id_stands_in_train(load, tmp_path, monkeypatch):
+    monkeypatch.setattr(text, "BLOCK", 3)
+    data = folder(tmp_path / "data", {"train.txt": b"b a b\nc b\n", "valid.txt": b"x"})
+    found = load(data, "word")
+    assert found.tokenizer.words == ("b", "<eos>", "a", "c", "<unk>")
+    assert found.counts.tolist() == [3, 2, 1, 1, 0]
+    assert found.counts.dtype == "int64"
+
+
+def test_the_extents_of_a_text_of_subwords(load, tmp_path):
+    members = {"train": "é b\nb".encode(), "test": b"\xef\xbb\xbfb b \n\nb\n"}
+    data = folder(tmp_path / "data", members)
+    for _ in range(2):  # made, and found
+        found = load(data, "subword", 300)
+        assert found.extents == {"train": (6, 5), "test": (8, 6)}
+    words = load(data, "word")
+    assert {k: len(ids) for k, ids in words.splits.items()} == {"train": 5, "test": 6}
+    assert words.extents == {}
 
 
 def test_unknown_symbols_come_only_where_needed(load, tmp_path):
@@ -212,9 +236,14 @@ def test_damaged_archives(load, tmp_path, name):
         (b"ab\0c" * 9, {}, "binary, with a NUL byte at offset 2; .*--tokens=byte"),
         (b"a\n" * 5 + b"\xff", {"tokens": "word"}, "another byte at offset 10;"),
         (b"a" * 99 + b"\xff", {}, "another byte at offset 99;"),
-        (b"a", {"tokens": "bpe"}, "char, word, byte was wanted, and 'bpe' .*--tokens"),
+        (b"a", {"tokens": "bpe"}, "byte, subword was wanted, and 'bpe' .*--tokens"),
         (b"a", {"tokens": "word", "vocab_size": 0}, "vocab_size is 0; .*--vocab_size"),
         (b"a", {"vocab_size": 9}, "--tokens=char came with 9;"),
+        (b"a", {"tokens": "subword"}, "the 256 bytes .* missing; .*--vocab_size"),
+        (b"a", {"tokens": "subword", "vocab_size": 256}, "vocab_size is 256; say"),
+        (b"a", {"tokens": "subword", "vocab_size": 2**31}, "vocab_size is 2147483648"),
+        (b"", {"tokens": "subword", "vocab_size": 300}, "is empty or too short"),
+        (b"a\0", {"tokens": "subword", "vocab_size": 300}, "a NUL byte at offset 1"),
         (b"a", {"fractions": (0.5, 0.1, 0.1)}, "add up to 1.*--fractions"),
         (b"a", {"fractions": (0.0, 0.5, 0.5)}, "add up to 1.*--fractions"),
         (b"a", {"fractions": (float("nan"), 0, 0)}, "add up to 1.*--fractions"),

@@ -8,7 +8,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rnnlab.data.members import Member
-from rnnlab.data.tokenizers import TOKENIZERS, Byte, Char, Word, from_json, whole_words
+from rnnlab.data.tokenizers import (
+    TOKENIZERS,
+    Byte,
+    Char,
+    Subword,
+    Word,
+    from_json,
+    whole_words,
+)
 from rnnlab.errors import InputError
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -71,7 +79,7 @@ def test_byte_stream_waits_for_whole_characters():
 @given(texts)
 @example("\r")  # text, and no word
 def test_round_trips(text):
-    for tok in (Char.fit([text]), Byte(), Word.fit([text])):
+    for tok in (Char.fit([text]), Byte(), Word.fit([text]), Subword.fit([text], 300)):
         ids = tok.encode(text)
         assert ids.dtype == np.int32 and (ids < tok.size).all()
         decoded = tok.decode(ids.tolist())
@@ -128,7 +136,7 @@ def test_truncated_character_nul_and_byte_order_mark(sizes):
 
 @pytest.mark.parametrize("data", [{}, {"kind": "bpe"}, {"kind": "char"}])
 def test_from_json_refuses(data):
-    with pytest.raises(InputError, match="char, word, byte was wanted"):
+    with pytest.raises(InputError, match="char, word, byte, subword was wanted"):
         from_json(data)
 
 

@@ -213,19 +213,38 @@ def test_bad_chunk_is_named(kind, chunk):
         kind(chunk)
 
 
-def test_remat_keeps_little():
-    """For gradients of params and x, an eighth of a scan's memory at most."""
-    cell, x = LSTM(32), jnp.zeros((400, 8, 32))
+CHUNKS = [(1, 1), (3, 1), (12, 3), (14, 2), (22, 4), (50, 5), (97, 9), (512, 16)]
+
+
+@pytest.mark.parametrize(("steps", "chunk"), CHUNKS)
+def test_remat_takes_a_divisor_near_the_root_of_any_length(steps, chunk):
+    """Or the root, where there is none: of 22 = 2 x 11, and of 97."""
+    with jax.enable_x64(True):
+        inputs, weights = cast(draw("elman", steps, ()), "float64")
+        program = jax.make_jaxpr(functools.partial(Remat(), Elman(H)))(*inputs)
+        assert next(scans(program.jaxpr))["length"] == steps // chunk
+        actual, wanted = (
+            compiled(engine, Elman(H), inputs, weights) for engine in (Remat(), Scan())
+        )
+        close(actual, wanted, 1e-10)
+
+
+def held(engine, steps):
+    """Returns the bytes that gradients of params and x take of an engine."""
+    cell, x = LSTM(32), jnp.zeros((steps, 8, 32))
     params, carry = cell.init(jax.random.key(0), 32), cell.initial((8,))
 
-    def held(engine):
-        def loss(params, x):
-            return (engine(cell, params, carry, x)[1] ** 2).sum()
+    def loss(params, x):
+        return (engine(cell, params, carry, x)[1] ** 2).sum()
 
-        compiled = jax.jit(jax.grad(loss, (0, 1))).lower(params, x).compile()
-        return compiled.memory_analysis().temp_size_in_bytes
+    program = jax.jit(jax.grad(loss, (0, 1))).lower(params, x).compile()
+    return program.memory_analysis().temp_size_in_bytes
 
-    assert held(Remat()) < held(Scan()) / 8
+
+def test_remat_keeps_little():
+    """An eighth of a scan's memory at most, and less than with a remainder."""
+    assert held(Remat(), 400) < held(Scan(), 400) / 8
+    assert held(Remat(), 512) < held(Remat(chunk=22), 512) / 1.5
 
 
 def scans(jaxpr):

@@ -26,12 +26,12 @@ def preload():
     """Imports what the commands import."""
     import jax  # noqa: F401
     import matplotlib.figure  # noqa: F401
-    import tensorboardX  # noqa: F401
 
     import experiments
     from launch import curves, records, results, trained  # noqa: F401
-    from rnnlab.training import loop  # noqa: F401
+    from rnnlab.training import loop, writers  # noqa: F401
 
+    writers.summary_writer()
     for name in experiments.EXPERIMENTS:
         experiments.load(name)
 

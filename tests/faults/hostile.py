@@ -92,6 +92,7 @@ def record(step, place, value):
 
 
 HUGE = 10**400
+DOUBLED = [[0, 0], *([i, i] for i in range(256, 316))]  # tokens of up to 2**61 bytes
 CONFIG = "metadata.config"
 RECORDS = [
     ("leaves", []),
@@ -131,6 +132,9 @@ RECORDS = [
     ("metadata.data.tokenizer", {"kind": "word", "words": [[], {}]}),
     ("metadata.data.tokenizer", {"kind": "word", "words": ["\ud800"] * 26}),
     ("metadata.data.tokenizer", {"kind": "word", "words": ["a"] * 10**6}),
+    ("metadata.data.tokenizer", {"kind": "subword", "merges": [[97]]}),
+    ("metadata.data.tokenizer", {"kind": "subword", "merges": [[HUGE, -1]]}),
+    ("metadata.data.tokenizer", {"kind": "subword", "merges": DOUBLED}),
     ("metadata.data.tokenizer.characters", "\ud800" * 26),
     ("metadata.data.tokenizer.characters", ""),
     ("metadata.history", []),

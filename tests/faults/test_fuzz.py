@@ -135,7 +135,7 @@ def _pieces(tokenizer, ids):
     """Returns what the ids stand for, line ends aside where they are made."""
     if tokenizer.kind == "byte":
         return ids.tolist()
-    if tokenizer.kind == "char":
+    if tokenizer.kind in ("char", "subword"):
         return list(tokenizer.decode(ids.tolist()))
     return [word for word in map(tokenizer.words.__getitem__, ids) if word != "<eos>"]
 
@@ -145,7 +145,7 @@ def _wanted(tokens, data):
     if tokens == "byte":
         return list(raw)
     read = raw.decode("utf-8-sig")
-    return list(read) if tokens == "char" else read.split()
+    return list(read) if tokens in ("char", "subword") else read.split()
 
 
 def test_what_is_not_refused_is_trained(server, fuzzed, many, counted, home, tmp_path):

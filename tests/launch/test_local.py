@@ -1,15 +1,17 @@
 """Jobs on this machine: all run, as many at once as there may be, whatever happens."""
 
 import contextlib
+import json
 import os
 import signal
+import sys
 import time
 
 import psutil
 import pytest
 from quick import quick
 
-from launch.sweeping import local
+from launch.sweeping import gpus, local
 from launch.sweeping.jobs import Ended
 from launch.sweeping.local import Pool
 from rnnlab.errors import Preempted
@@ -191,6 +193,84 @@ def test_the_second_waits_until_the_first_trains(tmp_path):
     run([a, b], 2, watch)
     assert all(keys == ["a"] for trains, keys in seen if not trains)
     assert any(keys == ["a", "b"] for trains, keys in seen if trains)
+
+
+SMI = """#!/bin/sh
+[ "$*" = -L ] && cat <<'END'
+%s
+END
+"""
+ONE = "GPU 0: NVIDIA L4 (UUID: GPU-a1)"
+TWO = ONE + "\nGPU 1: NVIDIA L4 (UUID: GPU-b2)"
+MIG = "\n  MIG 1g.10gb  Device  0: (UUID: MIG-c)"
+CUT = TWO + MIG + MIG.replace("MIG-c", "MIG-d")
+WORDS = "NVIDIA-SMI has failed because it couldn't communicate with the driver."
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A function that sets what nvidia-smi prints, and variables."""
+
+    def of(listed, **variables):
+        (tmp_path / "bin" / "jax_plugins").mkdir(parents=True)
+        (tmp_path / "bin" / "nvidia-smi").write_text(SMI % listed)
+        (tmp_path / "bin" / "nvidia-smi").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+        monkeypatch.syspath_prepend(tmp_path / "bin")
+        for name in ("JAX_PLATFORMS", gpus.VISIBLE):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("listed", "variables", "names"),
+    [
+        (TWO, {}, ["GPU-a1", "GPU-b2"]),
+        (ONE, {}, ["GPU-a1"]),
+        (CUT, {}, ["GPU-a1", "MIG-c", "MIG-d"]),
+        (WORDS, {}, []),
+        (TWO, {"JAX_PLATFORMS": "cpu"}, []),
+        (TWO, {"JAX_PLATFORMS": "cuda,cpu"}, ["GPU-a1", "GPU-b2"]),
+        (TWO, {gpus.VISIBLE: "3,1"}, ["3", "1"]),
+        (TWO, {gpus.VISIBLE: "3,-1,1"}, ["3"]),
+        (TWO, {gpus.VISIBLE: ""}, []),
+    ],
+)
+def test_the_gpus_of_a_machine(machine, listed, variables, names):
+    machine(listed, **variables)
+    assert gpus.found() == names
+    cores = len(os.sched_getaffinity(0))
+    assert local.most() == (len(names) if len(names) > 1 else cores)
+
+
+def test_there_are_no_gpus_without_a_plugin_or_a_driver(machine, monkeypatch, tmp_path):
+    machine(TWO)
+    monkeypatch.setattr(sys, "path", sys.path[1:])
+    assert gpus.found() == []
+    monkeypatch.syspath_prepend(tmp_path / "bin")
+    assert len(gpus.found()) == 2
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert gpus.found() == []
+
+
+@pytest.mark.parametrize(
+    ("listed", "seen"), [(TWO, ["GPU-a1", "GPU-b2"]), (ONE, [None, None])]
+)
+def test_each_worker_has_its_own_of_several_gpus(machine, tmp_path, listed, seen):
+    machine(listed)
+    script = f"""
+    open(folder + "/metrics.jsonl", "w").write("{{}}")
+    print(json.dumps(os.environ.get("{gpus.VISIBLE}")), flush=True)
+    time.sleep(0.5)
+    """
+    jobs = [quick(tmp_path, name, script) for name in "ab"]
+    most = []
+    run(jobs, 2, lambda running, waiting: most.append(len(running)))
+    told = [json.loads((job.folder / "log.txt").read_text()) for job in jobs]
+    assert max(most) == 2 and told == seen
 
 
 MANY = """

@@ -17,6 +17,9 @@ STATES = [
     ("diverged", {"events": ["started", ("diverged", "a NaN")]}, "a NaN"),
     ("failed", {"events": ["started", ("failed", "no room")]}, "no room"),
     ("stopped", {"events": [("failed", "no room"), "resumed"]}, ""),
+    ("pruned", {"events": ["preempted", ("pruned", "worse")]}, "worse"),
+    ("stopped", {"events": [("pruned", "worse"), "resumed"]}, ""),
+    ("finished", {"loss": 1.0, "events": ["started", ("pruned", "worse")]}, ""),
     ("failed", {"events": [("diverged", "a NaN"), ("failed", "x")]}, "x"),
 ]
 

@@ -6,6 +6,8 @@ import pytest
 from quick import Quick
 from workdirs import make
 
+from launch import runs
+from launch.parts import outcomes
 from launch.sweeping import search
 from launch.sweeping.board import Board
 from launch.sweeping.space import Choice, Range
@@ -84,11 +86,14 @@ time.sleep(60)
 """
 
 
-def test_what_is_worse_than_the_median_is_pruned(searched):
-    run, _, told, job = searched
-    run(search.FIRST)
-    study = run(search.FIRST + 1, lambda values: job(values, SLOW))
+def test_what_is_worse_than_the_median_is_pruned(searched, tmp_path):
+    search_on, _, told, job = searched
+    search_on(search.FIRST)
+    study = search_on(search.FIRST + 1, lambda values: job(values, SLOW))
     assert told[-1][1] == "pruned"
+    (run,) = [run for run in runs.find(tmp_path)[0] if run.state != "finished"]
+    assert (run.state, run.message) == ("pruned", "worse than the median")
+    assert outcomes.states([run, run]) == "2 runs (2 pruned)"
     last = study.trials[-1]
     assert last.state == optuna.trial.TrialState.PRUNED
     assert last.intermediate_values == {1: 99.0}

@@ -24,8 +24,9 @@ from rnnlab.training.quiet import Quiet
 from rnnlab.training.settings import Training
 
 VOCAB, EMBEDDING, UNITS, ROWS, STEPS = 16, 8, 8, 8, 5
-SETTINGS = Training(steps=30, learning_rate=0.01, checkpoint_every=15, log_every=1)
-COUNTS = (1, 2, 4, 8)
+SETTINGS = Training(steps=12, learning_rate=0.01, checkpoint_every=12, log_every=1)
+# Each number of devices, and both rules with few and with many.
+SPREAD = (("replicated", 2), ("fsdp", 2), ("fsdp", 4), ("replicated", 8), ("fsdp", 8))
 
 
 def task(layout):
@@ -88,7 +89,7 @@ def restored(layout, folder):
 def sent(layout):
     """Returns the bytes of each kind of collective in a compiled step."""
     made = task(layout)
-    update = step.train_step(made, SETTINGS, 30, layout)
+    update = step.train_step(made, SETTINGS, SETTINGS.steps, layout)
     state = layout.state(made, lambda: step.init(made, SETTINGS))
     batch = layout.batch(made, next(made.batches("train")))
     return collectives(update.lower(state, batch).compile().as_text())
@@ -116,8 +117,7 @@ def main():
     found = {}
     layouts = {
         f"{rule}-{count}": mesh.over(jax.devices()[:count], rule)
-        for count in COUNTS
-        for rule in mesh.RULES[:count]
+        for rule, count in (("replicated", 1), *SPREAD)
     }
     for name, layout in layouts.items():
         found[name] = run(layout, folder / name)

@@ -19,9 +19,10 @@ from launch import scaling
 from rnnlab.data.streams import EvalStream, TrainStream
 from rnnlab.errors import InputError
 from rnnlab.training import mesh
+from tests.scale import spread
 
 ROOT = Path(__file__).parents[2]
-SPREAD = [f"{rule}-{count}" for count in (2, 4, 8) for rule in mesh.RULES]
+NAMES = [f"{rule}-{count}" for rule, count in spread.SPREAD]
 MODEL = scaling.sizes(features=8, vocab_size=16, layers=1)
 
 
@@ -43,11 +44,11 @@ def results():
     return json.loads(ended.stdout)
 
 
-@pytest.mark.parametrize("name", SPREAD)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_metrics_are_those_of_one_device(name):
     """With dropout, and an evaluation of three rows, which no number divides."""
     wanted, found = results()["replicated-1"], results()[name]
-    assert len(found["rows"]) == len(wanted["rows"]) > 30
+    assert len(found["rows"]) == len(wanted["rows"]) > 12
     for row, other in zip(wanted["rows"], found["rows"], strict=True):
         assert row.keys() == other.keys()
         values = [*other.values()], [*row.values()]
@@ -55,7 +56,7 @@ def test_the_metrics_are_those_of_one_device(name):
     np.testing.assert_allclose(found["test"], wanted["test"], rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", SPREAD)
+@pytest.mark.parametrize("name", NAMES)
 def test_what_is_sent_is_what_the_model_of_cost_counts(name):
     """See docs/scaling.md; beside it go a few scalars, 4 bytes each at most."""
     sent = results()[name]["sent"]
@@ -88,16 +89,16 @@ def test_the_model_of_cost_is_that_of_a_ring(rule, devices, sent):
     assert late == pytest.approx(seconds + 0.1 * turns)
 
 
-@pytest.mark.parametrize("name", SPREAD)
+@pytest.mark.parametrize("name", NAMES)
 def test_wide_parameters_are_cut_and_what_adam_keeps_of_them(name):
     rule, count = name.split("-")
     found = results()[name]
     cut = {path for path, spec in found["lies"].items() if spec != str(P())}
     memory = {".memory[0].c", ".memory[0].h"}
     wide = {
-        f"{where}['{leaf}']"
+        f"{where}{leaf}"
         for where in (".params", ".optimizer[1][0].mu", ".optimizer[1][0].nu")
-        for leaf in ("embedding", "decoder")
+        for leaf in ("['embedding']", "['output']['decoder']")
     }
     assert cut == (memory | wide if rule == "fsdp" else memory)
     counter = 4  # Adam's, of steps

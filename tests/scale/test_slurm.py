@@ -75,7 +75,7 @@ def flags(corpus, tmp_path):
     """The lines of a sweep of two short runs."""
     shared = (
         f"--data={corpus} --cache_dir={corpus.parent / 'cache'} --features=8"
-        " --batch_size=4 --length=10 --steps=60 --checkpoint_every=5"
+        " --batch_size=4 --length=10 --checkpoint_every=5"
     )
     return [
         f"{shared} --workdir={tmp_path / str(seed)} --seed={seed}" for seed in (1, 2)
@@ -84,13 +84,13 @@ def flags(corpus, tmp_path):
 
 def test_an_array_runs_its_line_and_no_other(sbatch, flags, tmp_path):
     points = tmp_path / "points.txt"
-    points.write_text("\n".join(flags) + "\n")
+    points.write_text("".join(f"{line} --steps=20\n" for line in flags))
     process = sbatch("array.sh", points, SLURM_NTASKS="1", SLURM_ARRAY_TASK_ID="2")
     _, told = process.communicate(timeout=LIMIT)
     assert process.returncode == 0, told
     record = json.loads((tmp_path / "2" / "config.json").read_text())
     assert record["config"]["training"]["seed"] == 2
-    assert events(tmp_path / "2", "finished")[0]["step"] == 60
+    assert events(tmp_path / "2", "finished")[0]["step"] == 20
     assert not (tmp_path / "1").exists()
     assert not (tmp_path / "fake" / "requeued").exists()
     process = sbatch("array.sh", points, SLURM_NTASKS="1", SLURM_ARRAY_TASK_ID="3")
@@ -101,7 +101,7 @@ def test_an_array_runs_its_line_and_no_other(sbatch, flags, tmp_path):
 def test_several_tasks_are_stopped_requeued_and_go_on(
     sbatch, flags, tmp_path, free_port
 ):
-    arguments, folder = flags[0].split(), tmp_path / "1"
+    arguments, folder = [*flags[0].split(), "--steps=60"], tmp_path / "1"
     process = sbatch("multi_node.sh", *arguments, SLURM_NTASKS="2")
     began = time.monotonic()
     while not any(event["step"] >= 10 for event in events(folder, "saved")):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -19,6 +20,10 @@ PLATEAU = dataclasses.replace(
     SETTINGS, schedule="plateau", eval_every=7, checkpoint_every=8
 )
 KNOBS = [(0, 0.01), (1, 0.01), (1, 0.03)]  # seeds and learning rates
+
+
+def make():
+    return make_task(LSTM(4), layers=1)
 
 
 def describe(loss):
@@ -41,56 +46,56 @@ def fit(task, folder, settings, knobs=KNOBS):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    cell, settings = LSTM(4), PLATEAU
     folder = tmp_path_factory.mktemp("together")
-    return cell, settings, fit(make_task(cell), folder, settings), folder
+    return fit(make(), folder, PLATEAU), folder
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """Returns a function that makes a folder that of runs stopped by a signal."""
+    kept = tmp_path_factory.mktemp("stopped")
+    with pytest.raises(Preempted, match="after step 14, at which 3 runs are saved"):
+        fit(Interrupted(make(), 13, terminate), kept, PLATEAU)
+    return lambda folder: shutil.copytree(kept, folder, dirs_exist_ok=True)
 
 
 def test_each_is_what_it_is_alone(undisturbed, tmp_path):
     """Up to the order of additions: figures, parameters, the best validation."""
-    cell, settings, ends, folder = undisturbed
-    for place in (1, 2):
-        member, end = members(folder, settings)[place], ends[place]
-        alone = tmp_path / member.workdir.name
-        alone.mkdir()
-        state, history = loop.fit(
-            make_task(cell), member.settings, alone, {}, describe, 10
-        )
-        for mine, wanted in zip(
-            jax.tree.leaves(end.state.params),
-            jax.tree.leaves(state.params),
-            strict=True,
+    ends, folder = undisturbed
+    member, end = members(folder, PLATEAU)[2], ends[2]
+    state, history = loop.fit(make(), member.settings, tmp_path, {}, describe, 10)
+    for mine, wanted in zip(
+        jax.tree.leaves(end.state.params), jax.tree.leaves(state.params), strict=True
+    ):
+        np.testing.assert_allclose(mine, wanted, rtol=2e-4, atol=2e-5)
+    assert same_bits(end.state.key, state.key)
+    assert end.history.best_step == history.best_step
+    assert end.history.best_loss == pytest.approx(history.best_loss, rel=1e-5)
+    rows, others = (
+        read_metrics(place / "metrics.jsonl") for place in (member.workdir, tmp_path)
+    )
+    assert [row.keys() for row in rows] == [row.keys() for row in others]
+    for row, other in zip(rows, others, strict=True):
+        assert row == pytest.approx(other, rel=1e-4)
+    for name in ("checkpoints", "best"):
+        with (
+            Checkpoints(member.workdir / name, 2) as kept,
+            Checkpoints(tmp_path / name, 2) as wanted,
         ):
-            np.testing.assert_allclose(mine, wanted, rtol=2e-4, atol=2e-5)
-        assert same_bits(end.state.key, state.key)
-        assert end.history.best_step == history.best_step
-        assert end.history.best_loss == pytest.approx(history.best_loss, rel=1e-5)
-        rows, others = (
-            read_metrics(place / "metrics.jsonl") for place in (member.workdir, alone)
-        )
-        assert [row.keys() for row in rows] == [row.keys() for row in others]
-        for row, other in zip(rows, others, strict=True):
-            assert row == pytest.approx(other, rel=1e-4)
-        for name in ("checkpoints", "best"):
-            with (
-                Checkpoints(member.workdir / name, 2) as kept,
-                Checkpoints(alone / name, 2) as wanted,
-            ):
-                assert kept.latest == wanted.latest
+            assert kept.latest == wanted.latest
 
 
 def test_runs_differ_in_what_they_were_told_to(undisturbed):
-    _, _, ends, _ = undisturbed
+    ends, _ = undisturbed
     losses = {end.history.best_loss for end in ends}
     assert len(losses) == len(KNOBS)
     assert same_bits(ends[1].state.key, ends[2].state.key)  # of one seed
 
 
-def test_stopped_together_they_resume_bit_for_bit(undisturbed, tmp_path):
-    cell, settings, wanted, folder = undisturbed
-    with pytest.raises(Preempted, match="after step 14, at which 3 runs are saved"):
-        fit(Interrupted(make_task(cell), 13, terminate), tmp_path, settings)
-    ends = fit(make_task(cell), tmp_path, settings)
+def test_stopped_together_they_resume_bit_for_bit(undisturbed, stopped, tmp_path):
+    wanted, folder = undisturbed
+    stopped(tmp_path)
+    ends = fit(make(), tmp_path, PLATEAU)
     for place, (end, other) in enumerate(zip(ends, wanted, strict=True)):
         assert same_bits(end.state, other.state)
         assert same_metrics(tmp_path / str(place), folder / str(place))
@@ -98,36 +103,25 @@ def test_stopped_together_they_resume_bit_for_bit(undisturbed, tmp_path):
         assert "numerics" not in told and told[-1] == "finished"
 
 
-def test_one_of_them_goes_on_alone(undisturbed, tmp_path, capsys):
-    cell, settings, wanted, _ = undisturbed
-    with pytest.raises(Preempted):
-        fit(Interrupted(make_task(cell), 13, terminate), tmp_path, settings)
-    one = members(tmp_path, settings)[2]
-    state, history = loop.fit(
-        make_task(cell), one.settings, one.workdir, {}, describe, 10
-    )
-    assert history.best_loss == pytest.approx(wanted[2].history.best_loss, rel=1e-4)
-    assert int(state.step) == 23
-    assert "3 runs side by side -> replicated" in capsys.readouterr().err
-
-
-def test_those_at_different_steps_come_to_the_same_end(undisturbed, tmp_path):
+def test_one_goes_on_alone_and_the_others_after_it(
+    undisturbed, stopped, tmp_path, capsys
+):
     """As after a kill between two saves; each step has a program of its own."""
-    cell, settings, wanted, _ = undisturbed
-    with pytest.raises(Preempted):
-        fit(Interrupted(make_task(cell), 5, terminate), tmp_path, settings)
-    one = members(tmp_path, settings)[0]
-    with pytest.raises(Preempted):
-        task = Interrupted(make_task(cell), 9, terminate)
+    wanted, _ = undisturbed
+    stopped(tmp_path)
+    one = members(tmp_path, PLATEAU)[2]
+    with pytest.raises(Preempted, match="after step 18"):
+        task = Interrupted(make(), 17, terminate)
         loop.fit(task, one.settings, one.workdir, {}, describe, 10)
-    ends = fit(make_task(cell), tmp_path, settings)
+    assert "3 runs side by side -> replicated" in capsys.readouterr().err
+    ends = fit(make(), tmp_path, PLATEAU)
     for end, other in zip(ends, wanted, strict=True):
         assert int(end.state.step) == 23
         assert end.history.best_loss == pytest.approx(other.history.best_loss, rel=1e-4)
 
 
 def test_one_that_diverges_leaves_the_others_alone(tmp_path):
-    task = make_task(LSTM(4))
+    task = make()
     knobs = [(0, 0.01), (0, 3e38), (1, 0.01)]
     settings = dataclasses.replace(PLATEAU, optimizer="sgd", clip_norm=None)
     good, bad, other = fit(task, tmp_path, settings, knobs)
@@ -144,7 +138,7 @@ def test_one_that_diverges_leaves_the_others_alone(tmp_path):
 
 def test_all_may_diverge(tmp_path):
     settings = dataclasses.replace(PLATEAU, optimizer="sgd", clip_norm=None)
-    ends = fit(make_task(LSTM(4)), tmp_path, settings, [(0, 3e38), (1, 3e38)])
+    ends = fit(make(), tmp_path, settings, [(0, 3e38), (1, 3e38)])
     assert all(isinstance(end, Diverged) for end in ends)
 
 
@@ -154,21 +148,21 @@ def test_patience_ends_each_in_its_time(tmp_path):
         SETTINGS, eval_every=3, patience=2, steps=18, checkpoint_every=9
     )
     knobs = [(0, 1e-30), (0, 0.01), (1, 1e-30)]
-    still, moving, _ = fit(make_task(LSTM(4)), tmp_path, settings, knobs)
+    still, moving, _ = fit(make(), tmp_path, settings, knobs)
     assert int(still.state.step) < int(moving.state.step)
     with Checkpoints(tmp_path / "0" / "checkpoints", 2) as kept:
         assert kept.latest == int(still.state.step)
     alone = tmp_path / "alone"
     alone.mkdir()
     one = dataclasses.replace(settings, seed=0, learning_rate=0.01)
-    state, _ = loop.fit(make_task(LSTM(4)), one, alone, {}, describe, 10)
+    state, _ = loop.fit(make(), one, alone, {}, describe, 10)
     assert int(state.step) == int(moving.state.step)
 
 
 def test_finished_runs_are_not_trained_again(undisturbed):
-    cell, settings, wanted, folder = undisturbed
+    wanted, folder = undisturbed
     before = [read_metrics(folder / str(k) / "metrics.jsonl") for k in range(3)]
-    ends = fit(make_task(cell), folder, settings)
+    ends = fit(make(), folder, PLATEAU)
     assert all(same_bits(e.state, w.state) for e, w in zip(ends, wanted, strict=True))
     after = [read_metrics(folder / str(k) / "metrics.jsonl") for k in range(3)]
     assert json.dumps(before) == json.dumps(after)
@@ -180,10 +174,10 @@ def test_what_cannot_be_one_program_is_refused(tmp_path):
     with pytest.raises(
         InputError, match="may differ in seed and learning_rate, and th"
     ):
-        together.fit(make_task(LSTM(4)), [few[0], other], describe, 10)
+        together.fit(make(), [few[0], other], describe, 10)
     probed = [
         m._replace(settings=dataclasses.replace(m.settings, probe_every=5)) for m in few
     ]
     with pytest.raises(InputError, match="cannot be probed, got --probe_every=5"):
-        together.fit(make_task(LSTM(4)), probed, describe, 10)
+        together.fit(make(), probed, describe, 10)
     assert not list(tmp_path.glob("*/*"))

@@ -5,6 +5,9 @@ import json
 import math
 import os
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,8 @@ from rnnlab.errors import InputError, StorageError
 from rnnlab.training import progress
 from rnnlab.training.progress import Progress
 from rnnlab.training.writers import MetricsWriter, read_metrics
+
+ROOT = Path(__file__).parents[2]
 
 
 def write(folder, resumed, steps, tensorboard=False):
@@ -167,3 +172,21 @@ def test_a_terminal_gets_a_bar_with_the_same_figures(clock):
     assert "30/40" in text and "50%" in text  # it starts at the restored step
     assert "loss 2.5  1,000 tokens/s  0:00:05 left" in text
     assert "validation 3.1\n" in text
+
+
+def test_torch_is_not_imported_for_events(tmp_path):
+    """Nor hidden from those who import it later."""
+    (tmp_path / "torch.py").write_text("print('imported')")
+    code = (
+        "import sys; from rnnlab.training import writers; writers.summary_writer();"
+        " assert 'torch' not in sys.modules; print('now'); import torch"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}:."},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.split() == ["now", "imported"]

@@ -20,9 +20,9 @@ SETTINGS = Training(
 
 
 @functools.cache
-def make_task(cell, rows=2):
+def make_task(cell, rows=2, layers=2):
     ids = np.random.default_rng(0).integers(0, VOCAB, 400).astype(np.uint8)
-    model = LanguageModel(4, Stack((cell, cell), auto(cell), 0.3), Softmax(VOCAB))
+    model = LanguageModel(4, Stack((cell,) * layers, auto(cell), 0.3), Softmax(VOCAB))
     streams = {
         "train": TrainStream(ids[:300], rows, 5, VOCAB),
         "valid": EvalStream(ids[300:], 3, 5, VOCAB),

@@ -1,0 +1,99 @@
+"""Shows what single units hold over a text: `python -m launch.units --workdir=DIR`.
+
+One page, `units.html` in the workdir, without a network: the text with each token in the
+colour of a unit's value, for any unit of any layer, and the units that follow what can
+be told of a place in a text, such as quotes, brackets and the column.
+"""
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+from absl import flags
+
+from launch.flags import start
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string(
+    "workdir", None, "folder of a finished or stopped run", required=True
+)
+flags.DEFINE_string("text", None, "a file to read; by default the run's own split")
+flags.DEFINE_enum("split", "valid", ["train", "valid", "test"], "of the run's data")
+flags.DEFINE_string("data", None, "where the run's data lies now, if it has moved")
+flags.DEFINE_string("cache_dir", None, "of tokenised text; by default ~/.cache/rnnlab")
+flags.DEFINE_integer("length", 2000, "tokens of the text", lower_bound=2)
+flags.DEFINE_integer("units", 256, "that can be chosen, at most", lower_bound=1)
+flags.DEFINE_string("out", None, "the page; by default units.html in the workdir")
+
+
+def main() -> None:
+    """Reads a text with the best checkpoint and writes the page."""
+    import numpy as np
+
+    from launch import trained
+    from launch.held import held
+    from launch.parts import units
+    from rnnlab import files
+    from rnnlab.data import tokenizers
+    from rnnlab.errors import InputError
+    from rnnlab.training import workdir
+
+    record, task, state = trained.restore(FLAGS.workdir)
+    if record.experiment != "language_modeling":
+        raise InputError(
+            f"launch.units reads a text with a run of language_modeling, got one of"
+            f" {record.experiment}; pass the --workdir of another run."
+        )
+    tokenizer = tokenizers.from_json(record.data["tokenizer"])
+    if FLAGS.text is None:
+        ids, source = _of_split(record), f"{FLAGS.split} split of the run's data"
+    else:
+        path = Path(FLAGS.text).expanduser()
+        ids, source = tokenizer.encode(files.read(path).decode(errors="replace")), path
+    ids = np.asarray(ids[: FLAGS.length], np.int32)
+    if len(ids) < 2:
+        raise InputError(f"A text of two tokens or more was wanted, got {len(ids)}.")
+    pieces = list(tokenizer.stream(ids.tolist()))
+    if len(pieces) != len(ids):  # a character may take several bytes
+        pieces = [tokenizer.decode([i]) for i in ids.tolist()]
+    found = units.units(held(task.model, state.params, ids), pieces)
+    folder = workdir.resolve(FLAGS.workdir)
+    about = {
+        "model": f"{record.config.layers} x {record.config.cell}, step {state.step}",
+        "text": f"{len(ids):,} tokens of {source}",
+        "units": f"{min(len(found), FLAGS.units):,} of {len(found):,}, by how closely"
+        " they follow something",
+    }
+    page = units.page(f"Units of {folder.name}", about, found[: FLAGS.units], pieces)
+    out = Path(FLAGS.out).expanduser() if FLAGS.out else folder / "units.html"
+    files.write_atomic(out, page)
+    print(out)
+
+
+def _of_split(record):
+    """Returns the first tokens of a split of the run's data."""
+    import numpy as np
+
+    import experiments
+    from launch import records
+    from rnnlab.errors import InputError
+
+    given = {"data": FLAGS.data} if FLAGS["data"].present else {}
+    given |= {"cache_dir": FLAGS.cache_dir, "engine": "auto"}
+    config = dataclasses.replace(record.config, **given)
+    experiment = experiments.load(record.experiment).build(config)
+    records.check_data(record, dataclasses.replace(record, data=experiment.record))
+    if FLAGS.split not in experiment.task.splits:
+        raise InputError(
+            f"--split must be one that the data has"
+            f" ({', '.join(experiment.task.splits)}), got {FLAGS.split}."
+        )
+    batches = itertools.islice(
+        experiment.task.batches(FLAGS.split), -(-FLAGS.length // config.length)
+    )
+    return np.concatenate([batch.inputs[:, 0] for batch in batches])
+
+
+if __name__ == "__main__":
+    start(main)
