@@ -67,29 +67,29 @@ class Adaptive(nn.Module):
         return nats.reshape(targets.shape)
 
     @nn.nowrap
-    def _bounds(self) -> list[tuple[int, int]]:
-        """Returns the first class of each tail, and that after its last.
+    def _bounds(self):
+        """Returns of each tail its first class and the one after its last."""
+        return [*itertools.pairwise((*self.cutoffs, self.vocab_size))]
 
-        Raises:
-            ValueError: the cut-offs do not rise from above 0 to below V.
-        """
+    @nn.nowrap
+    def _check(self):
+        """Raises ValueError for cut-offs out of order and tails that cannot be tied."""
         ends = 0, *self.cutoffs, self.vocab_size
         if not self.cutoffs or any(a >= b for a, b in itertools.pairwise(ends)):
             raise ValueError(
                 f"Adaptive needs cut-offs that rise from above 0 to below"
                 f" vocab_size={self.vocab_size}, got {self.cutoffs}; change them."
             )
-        return [*itertools.pairwise(ends[1:])]
-
-    @nn.compact
-    def _weights(self, h, table):
-        """Returns the features that the head sees, its weights, and each tail's."""
-        bounds = self._bounds()
         if self.tied and self.tail_factor != 1:
             raise ValueError(
                 f"Adaptive needs a tail_factor of 1 to be tied, got"
                 f" {self.tail_factor}; pass 1, or tied=False."
             )
+
+    @nn.compact
+    def _weights(self, h, table):
+        """Returns the features that the head sees, its weights, and each tail's."""
+        self._check()
         if self.project is not None:
             h = nn.Dense(self.project, use_bias=False, name="project")(h)
         features, most, tails = h.shape[-1], self.cutoffs[0], []
@@ -99,7 +99,7 @@ class Adaptive(nn.Module):
             glorot = nn.initializers.glorot_uniform()
             last = self.param("tails", glorot, (len(self.cutoffs), features))
             kernel = jnp.concatenate([kernel[:most], last])
-        for k, (low, high) in enumerate(bounds, 1):
+        for k, (low, high) in enumerate(self._bounds(), 1):
             reduced = max(1, features // self.tail_factor**k)
             tail = Tail(high - low, reduced, self.tied, name=f"tail_{k}")
             tails.append(tail(features, table[low:high]))
