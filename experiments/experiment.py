@@ -19,7 +19,7 @@ class Experiment:
             data, and all that is needed to use the model without the data.
         describe: turns a loss in nats, on valid if no split is named after it, into
             the figures people quote.
-        targets: targets in a training batch.
+        targets: targets in a training batch, the mean of an epoch's.
         check: raises InputError where it is more than this machine can train.
     """
 
@@ -27,5 +27,5 @@ class Experiment:
     training: Training
     record: Mapping[str, Any]
     describe: Callable[..., Mapping[str, float]]
-    targets: int
+    targets: float
     check: Callable[[], None]

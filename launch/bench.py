@@ -37,6 +37,7 @@ SUITES: Mapping[str, str] = {
     "newton": "launch.bench_newton",
     "peers": "launch.bench_peers",
     "probes": "launch.bench_probes",
+    "regularization": "launch.bench_regularization",
     "safety": "launch.bench_safety",
     "scaling": "launch.bench_scaling",
     "scan_vs_unrolled": "launch.bench_scan_vs_unrolled",

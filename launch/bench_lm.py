@@ -5,11 +5,12 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from experiments.language_modeling.task import LanguageTask
 from launch import peers
-from launch.outcome import Outcome, beside_rnnlab
+from launch.outcome import Outcome, beside_rnnlab, measurement
 from launch.turns import Run, Yardsticks
 from rnnlab.cells import LSTM
 from rnnlab.data.streams import TrainStream
@@ -20,6 +21,7 @@ from rnnlab.training.settings import Training
 
 LAYERS = 2
 LEARNING_RATE = 1.0
+SETTINGS = Training(optimizer="sgd", learning_rate=LEARNING_RATE, clip_norm=5.0)
 SECONDS = 0.4  # what each side gets of a turn
 
 
@@ -50,6 +52,7 @@ class Shape(NamedTuple):
 SHAPES = (
     Shape(batch=20, steps=20, features=200, vocab_size=10_000),
     Shape(batch=20, steps=35, features=650, vocab_size=10_000),
+    Shape(batch=20, steps=35, features=650, vocab_size=33_000),
     Shape(batch=50, steps=50, features=128, vocab_size=65),
 )
 
@@ -72,6 +75,15 @@ def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
         runs = {name: make(shape, batches) for name, make in trainers.items()}
         taken, operation = yardsticks.in_turns(runs, repeats, SECONDS)
         measurements += beside_rnnlab({"model": str(shape)}, taken)
+        held = {
+            "rnnlab": temporaries(shape),
+            "flax": libraries["flax"].temporaries(
+                shape.vocab_size, shape.features, LAYERS, shape.batch, shape.steps
+            ),
+        }
+        for code, size in held.items():
+            what = {"model": str(shape), "code": code}
+            measurements.append(measurement(what, "B", size))
         for name in trainers:
             low, middle, high = np.quantile(
                 shape.tokens / taken[name], (0.25, 0.5, 0.75)
@@ -80,7 +92,8 @@ def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
             share = np.median(shape.operations * operation / taken[name])
             rows.append(
                 f"| {shape} | {name} | {middle:,.0f} | {low:,.0f} to {high:,.0f}"
-                f" | {ratio:.2f} | {share:.0%} |"
+                f" | {ratio:.2f} | {share:.0%}"
+                f" | {f'{held[name] / 1e6:.0f}' if name in held else '-'} |"
             )
     lines = [
         f"Tokens a second of the whole training step of a language model: embedding"
@@ -89,11 +102,12 @@ def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
         f" each step. Medians and quartiles of {repeats} turns.",
         "",
         f"The limit is all matrix products of forward and backward at the rate of a"
-        f" product of 2048 x 2048. {yardsticks.describe()}",
+        f" product of 2048 x 2048. {yardsticks.describe()} Megabytes are those of the"
+        f" compiled step beside its state and batch, by XLA's account.",
         "",
         "| B, T, H, V | code | tokens/s | quartiles | rnnlab is faster by"
-        " | share of the limit |",
-        "|---|---|--:|--:|--:|--:|",
+        " | share of the limit | MB |",
+        "|---|---|--:|--:|--:|--:|--:|",
         *rows,
     ]
     return Outcome("\n".join(lines), tuple(measurements))
@@ -121,9 +135,8 @@ def language_task(shape: Shape, batches: TrainStream) -> LanguageTask:
 def ours(shape: Shape, batches: TrainStream) -> Callable[[], float]:
     """Returns one step of rnnlab's own training, on the next batch; gives the loss."""
     task = language_task(shape, batches)
-    settings = Training(optimizer="sgd", learning_rate=LEARNING_RATE, clip_norm=5.0)
-    step = training.train_step(task, settings, steps=10**6)
-    state = training.init(task, settings)
+    step = training.train_step(task, SETTINGS, steps=10**6)
+    state = training.init(task, SETTINGS)
     upcoming = task.batches("train")
 
     def run():
@@ -132,6 +145,16 @@ def ours(shape: Shape, batches: TrainStream) -> Callable[[], float]:
         return float(metrics.loss)
 
     return run
+
+
+def temporaries(shape: Shape) -> int:
+    """Returns the bytes of rnnlab's step beside its state, by XLA's account."""
+    batches = stream(shape)
+    task = language_task(shape, batches)
+    step = training.train_step(task, SETTINGS, steps=10**6)
+    state = jax.eval_shape(lambda: training.init(task, SETTINGS))
+    compiled = step.lower(state, batches[0]).compile()
+    return compiled.memory_analysis().temp_size_in_bytes
 
 
 def peer(trainer, shape: Shape, batches: TrainStream) -> Callable[[], float]:

@@ -7,7 +7,7 @@ import jax
 import experiments
 from launch import records
 from rnnlab.training import workdir
-from rnnlab.training.checkpoints import Checkpoints
+from rnnlab.training.best import best
 from rnnlab.training.step import State, init
 from rnnlab.training.stored import Stored
 
@@ -18,7 +18,7 @@ class Trained(NamedTuple):
     Attributes:
         record: experiment, configuration and data of the run.
         task: the task without its data.
-        state: with the parameters.
+        state: its parameters are those to use: their mean, where the run kept one.
     """
 
     record: records.Record
@@ -33,13 +33,7 @@ def restore(path: str) -> Trained:
         InputError: the folder is not a workdir.
         NoUsableCheckpoint: no checkpoint can be read.
     """
-    folder = workdir.resolve(path)
-    with (
-        Checkpoints(folder / "best", keep=1) as best,
-        Checkpoints(folder / "checkpoints", keep=1) as newest,
-    ):
-        source = newest if best.latest is None else best
-        return read(source.open())
+    return read(best(workdir.resolve(path)))
 
 
 def read(stored: Stored) -> Trained:
@@ -52,4 +46,5 @@ def read(stored: Stored) -> Trained:
     record = records.from_json(stored.metadata)
     task = experiments.load(record.experiment).rebuild(record.config, record.data)
     like = jax.eval_shape(lambda: init(task, record.config.training))
-    return Trained(record, task, stored.restore(like))
+    state = stored.restore(like)
+    return Trained(record, task, state._replace(params=state.used))

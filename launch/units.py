@@ -1,6 +1,6 @@
 """Shows what single units hold over a text: `python -m launch.units --workdir=DIR`.
 
-One page, `units.html` in the workdir, without a network: the text with each token in the
+One page, `units.html` in the workdir, without a network: the text, each token in the
 colour of a unit's value, for any unit of any layer, and the units that follow what can
 be told of a place in a text, such as quotes, brackets and the column.
 """

@@ -1,8 +1,8 @@
 """What can be told of each place in a text by reading it: columns, quotes, depth.
 
-A unit that follows one of these closely has learned it, as the quote and the line-length
-cells of Karpathy, Johnson and Fei-Fei, Visualizing and understanding recurrent networks,
-2015, https://arxiv.org/abs/1506.02078.
+A unit that follows one of these closely has learned it, as the quote and the line
+length cells of Karpathy, Johnson and Fei-Fei, Visualizing and understanding recurrent
+networks, 2015, https://arxiv.org/abs/1506.02078.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

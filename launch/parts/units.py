@@ -18,7 +18,7 @@ class Unit(NamedTuple):
     """One number that a layer carries.
 
     Attributes:
-        name: "layer 0 h 17", say.
+        name: "layer 0 h 17" or "tanh of layer 0 c 17", say.
         values: after each token, in [-1, 1], [N].
         knows: the property that it follows most closely.
         correlation: with that property, in [-1, 1].
@@ -43,12 +43,12 @@ def units(carried: Mapping[str, np.ndarray], pieces: Sequence[str]) -> list[Unit
     for name, held in carried.items():
         held = np.asarray(held).real.astype(np.float64)
         if np.abs(held).max() > 1:
-            name, held = f"{name}, tanh", np.tanh(held)
+            name, held = f"tanh of {name}", np.tanh(held)
         with_each = np.stack([correlations(held, of) for of in known.values()])
         best = np.abs(with_each).argmax(0)
         found += [
-            Unit(f"{name} {k}", held[:, k], [*known][best[k]], with_each[best[k], k])
-            for k in range(held.shape[1])
+            Unit(f"{name} {k}", held[:, k], [*known][which], with_each[which, k])
+            for k, which in enumerate(best)
         ]
     return sorted(found, key=lambda unit: -abs(unit.correlation))
 
@@ -78,7 +78,9 @@ def page(
     packed = np.round(STEPS * values.clip(-1, 1)).astype(np.int8)
     known = {
         "pieces": list(pieces),
-        "units": [[unit.name, unit.knows, round(unit.correlation, 3)] for unit in found],
+        "units": [
+            [unit.name, unit.knows, round(unit.correlation, 3)] for unit in found
+        ],
         "values": base64.b64encode(packed.tobytes()).decode(),
         "steps": STEPS,
     }
@@ -98,9 +100,7 @@ def page(
         f'<script type="application/json" id="data">{data(known)}</script>',
     ]
     style = pages.asset("launch.parts", "units.css")
-    return pages.document(
-        title, body, [style], pages.asset("launch.parts", "units.js")
-    )
+    return pages.document(title, body, [style], pages.asset("launch.parts", "units.js"))
 
 
 def _table(found: Sequence[Unit]) -> Iterator[str]:

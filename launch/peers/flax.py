@@ -59,10 +59,47 @@ def trainer(
     The gradient is clipped to a global norm of 5; the update is that of SGD.
     """
     model = LanguageModel(vocab_size, features, layers)
-    optimizer = optax.chain(optax.clip_by_global_norm(5.0), optax.sgd(learning_rate))
+    optimizer = _optimizer(learning_rate)
     carries = model.initial(batch)
-    tokens = jnp.zeros((1, batch), jnp.int32)
-    params = jax.jit(model.init)(jax.random.key(0), carries, tokens)
+    params = jax.jit(model.init)(jax.random.key(0), carries, _tokens(1, batch))
+    update = _update(model, optimizer)
+    state = (params, optimizer.init(params), carries)
+
+    def step(batch):
+        nonlocal state
+        state, value = update(state, batch.inputs, batch.targets)
+        return value
+
+    return step
+
+
+def temporaries(
+    vocab_size: int, features: int, layers: int, batch: int, steps: int
+) -> int:
+    """Returns the bytes of the training step beside its state, by XLA's account."""
+    model = LanguageModel(vocab_size, features, layers)
+    optimizer = _optimizer(1.0)
+    tokens = _tokens(steps, batch)
+
+    def begin():
+        carries = model.initial(batch)
+        params = model.init(jax.random.key(0), carries, tokens)
+        return params, optimizer.init(params), carries
+
+    compiled = _update(model, optimizer).lower(jax.eval_shape(begin), tokens, tokens)
+    return compiled.compile().memory_analysis().temp_size_in_bytes
+
+
+def _tokens(steps, batch):
+    return jnp.zeros((steps, batch), jnp.int32)
+
+
+def _optimizer(learning_rate):
+    return optax.chain(optax.clip_by_global_norm(5.0), optax.sgd(learning_rate))
+
+
+def _update(model, optimizer):
+    """Returns the compiled step, which takes over the state it is given."""
 
     @functools.partial(jax.jit, donate_argnums=0)
     def update(state, inputs, targets):
@@ -78,11 +115,4 @@ def trainer(
         params = optax.apply_updates(params, updates)
         return (params, optimizer_state, carries), value
 
-    state = (params, optimizer.init(params), carries)
-
-    def step(batch):
-        nonlocal state
-        state, value = update(state, batch.inputs, batch.targets)
-        return value
-
-    return step
+    return update

@@ -38,6 +38,8 @@ GOOD = {
     "data_dir": ["<folder>/data"],
     "cache_dir": ["<folder>/cache"],
     "cutoffs": ["2,5", "none"],
+    "init_from": ["none"],
+    "vectors": ["none"],
 }
 FLAG_FILES = {
     "good": b"--features=4\n# a remark\n--tied\n",

@@ -1,40 +1,28 @@
 """The page of launch.report in a browser: with the pointer, with the keyboard alone."""
 
-import shutil
-
 import made_runs
 import pytest
 
 from launch import runs
 from launch.parts import whole
 from launch.parts.subject import subject
-from tests.chromium import CHROMIUM, FLAGS
+from tests.chromium import CHROMIUM, DRIVER, opened
 
-DRIVER = shutil.which("chromedriver")
-WINDOW = "--window-size=1280,900"
 HERE = """const here = document.activeElement;
 return [here, here.localName, here.ariaLabel ?? here.innerText];"""
 CURVES = '[data-chart="Learning curves"]'
 
 if CHROMIUM is None or DRIVER is None:
     pytest.skip("no chromium and chromedriver to show it", allow_module_level=True)
-webdriver = pytest.importorskip("selenium.webdriver")
-from selenium.webdriver.chrome.service import Service  # noqa: E402
+pytest.importorskip("selenium")
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    profile = tmp_path_factory.mktemp("profile")
-    for flag in (*FLAGS, WINDOW, f"--user-data-dir={profile}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield driver
-    driver.quit()
+    with opened(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,18 @@
+"""The suite of regularisers: a row for each, and what each is does something."""
+
+from launch import bench_regularization as suite
+from launch.bench_lm import Shape
+
+SHAPE = Shape(batch=2, steps=3, features=4, vocab_size=7)
+
+
+def test_each_regulariser_changes_the_loss_and_has_a_row(monkeypatch):
+    monkeypatch.setattr(suite, "SECONDS", 1e-3)
+    first = {name: suite.ready(SHAPE, name)() for name in suite.SIDES}
+    plain = first.pop("nothing")
+    assert all(loss != plain for loss in first.values())
+    outcome = suite.measure(1, (SHAPE,))
+    rows = outcome.table.splitlines()[-len(suite.SIDES) :]
+    assert [row.split(" | ")[1] for row in rows] == [*suite.SIDES]
+    assert rows[0].split(" | ")[3] == "1.00"
+    assert len(outcome.measurements) == 2 * len(suite.SIDES)
