@@ -43,8 +43,15 @@ def main() -> None:
     if FLAGS.text is None:
         ids, source = _of_split(), f"{FLAGS.split} split of the run's data"
     else:
-        path = Path(FLAGS.text).expanduser()
-        ids, source = tokenizer.encode(files.read(path).decode(errors="replace")), path
+        source = Path(FLAGS.text).expanduser()
+        try:
+            text = files.read(source).decode(errors="replace")
+        except OSError as error:
+            raise InputError(
+                f"--text must be a file that can be read, got {source}"
+                f" ({error.strerror}); name another."
+            ) from error
+        ids = tokenizer.encode(text)
     ids = np.asarray(ids[: FLAGS.length], np.int32)
     if len(ids) < 2:
         raise InputError(f"A text of two tokens or more was wanted, got {len(ids)}.")
