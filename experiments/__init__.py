@@ -1,8 +1,9 @@
 """The experiments by the names that `--experiment` takes.
 
 An experiment is a package with two modules. `config` has `Config`, a frozen dataclass
-that becomes the command's flags. `build` has `build`, which turns one into an
-`Experiment`, and `rebuild`, which makes the task anew without its data. Both are
+that becomes the command's flags; `Config.traced` names those that runs in one program
+may differ in, beside seed and learning rate. `build` has `build`, which turns one into
+an `Experiment`, and `rebuild`, which makes the task anew without its data. Both are
 imported when asked for: `--help` needs the first alone.
 """
 

@@ -1,4 +1,4 @@
-"""Trains runs that differ in seed and learning rate as one program, for launch.sweep.
+"""Trains runs that differ in seed, learning rate or dropout as one program, for sweeps.
 
 `python -m launch.together --runs=DIR --members='seed=0,learning_rate=0.1;seed=1'` and
 the flags of the experiment, which all runs share. Each run has its own workdir in DIR,
@@ -30,7 +30,7 @@ def main() -> None:
     from launch.sweeping.points import key_of
     from launch.sweeping.space import Settings
     from rnnlab.errors import RunError
-    from rnnlab.options import replaced
+    from rnnlab.options import flat, replaced
     from rnnlab.training import together, workdir
 
     shared = read(experiments.config(FLAGS.experiment))
@@ -41,14 +41,21 @@ def main() -> None:
     with contextlib.ExitStack() as held:
         for place, record in zip(places, made, strict=True):
             bookkeeping.enter(place, record, held, resume=True, override=False)
-        experiment = experiments.load(FLAGS.experiment).build(shared)
+        experiment = experiments.load(FLAGS.experiment).build(made[0].config)
         made = [dataclasses.replace(each, data=experiment.record) for each in made]
         known = list(map(bookkeeping.check_data, places, made))
         experiment.check()
         records = dict(zip(places, made, strict=True))
+        each = [flat(record.config) for record in made]
+        differ = [n for n in shared.traced if any(v[n] != each[0][n] for v in each)]
         members = [
-            together.Member(record.config.training, place, record.to_json())
-            for place, record in records.items()
+            together.Member(
+                record.config.training,
+                place,
+                record.to_json(),
+                {name: values[name] for name in differ},
+            )
+            for (place, record), values in zip(records.items(), each, strict=True)
         ]
         try:
             ends = together.fit(

@@ -148,7 +148,7 @@ def _task(
         config.output.make(vocab_size, config.tied),
         embedding_dropout=drop.embedding_dropout,
         token_dropout=drop.token_dropout,
-        dropout_out=config.dropout if drop.dropout_out is None else drop.dropout_out,
+        dropout_out=drop.dropout_out,
         variational=drop.variational,
         ar=drop.ar,
         tar=drop.tar,

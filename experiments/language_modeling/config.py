@@ -1,7 +1,7 @@
 """The settings of a language model."""
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 
@@ -19,7 +19,13 @@ from rnnlab.training.settings import Training
 
 @dataclasses.dataclass(frozen=True)
 class Config(Source):
-    """Text, network and training; the defaults suit two cores and three minutes."""
+    """Text, network and training; the defaults suit two cores and three minutes.
+
+    Attributes:
+        traced: numbers that a program may take as arrays: see `LanguageTask.vary`.
+    """
+
+    traced: ClassVar[tuple[str, ...]] = ("dropout",)
 
     body: Body = option(Body(), "", later=True)
     cell: str = option("lstm", "what a step computes", choices=CELLS)

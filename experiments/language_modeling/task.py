@@ -74,6 +74,11 @@ class LanguageTask:
         """Returns how far below the output each parameter stands."""
         return depths(params, self.tied)
 
+    def vary(self, numbers: Mapping[str, jax.Array]) -> "LanguageTask":
+        """Returns the task with arrays in place of numbers; `dropout` is the one."""
+        stack = self.model.stack.clone(dropout=numbers["dropout"])
+        return dataclasses.replace(self, model=self.model.clone(stack=stack))
+
     def memory(self, split: str) -> Any:
         """Returns the carries of all layers before the first batch, [B, ...] each."""
         return self.model.initial((self.rows[split],))

@@ -1,4 +1,4 @@
-"""Points that differ in seed and learning rate alone: several of them are one job."""
+"""Points that differ in numbers a program takes as arrays: several are one job."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,8 @@ def jobs(points: Sequence[Point], singles: Sequence[Job], most: int) -> list[Job
     """
     alike: dict[Any, list[tuple[Point, Job]]] = {}
     for point, job in zip(points, singles, strict=True):
-        rest = {k: v for k, v in flat(point.config).items() if k not in VARIED}
+        varied = names(point)
+        rest = {k: v for k, v in flat(point.config).items() if k not in varied}
         alike.setdefault(tuple(rest.items()), []).append((point, job))
     return [
         _job(same[first : first + most])
@@ -28,15 +29,21 @@ def jobs(points: Sequence[Point], singles: Sequence[Job], most: int) -> list[Job
     ]
 
 
+def names(point: Point) -> tuple[str, ...]:
+    """Returns the settings that points of one job may differ in."""
+    return (*VARIED, *point.config.traced)
+
+
 def _job(part: Sequence[tuple[Point, Job]]) -> Job:
     """Returns the job of points that are alike."""
     first = part[0][1]
     if len(part) == 1:
         return first
-    own = tuple(f"--{name}=" for name in VARIED)
+    varied = names(part[0][0])
+    own = tuple(f"--{name}=" for name in varied)
     shared = [flag for flag in first.arguments if not flag.startswith(own)]
     members = ";".join(
-        ",".join(f"{name}={flat(point.config)[name]}" for name in VARIED)
+        ",".join(f"{name}={flat(point.config)[name]}" for name in varied)
         for point, _ in part
     )
     return Together(

@@ -21,7 +21,7 @@ class LanguageModel(nn.Module):
         embedding_dropout: the share of the vocabulary whose vectors are zero for a
             batch.
         token_dropout: the share of tokens whose vectors are zero.
-        dropout_out: at the output of the last layer.
+        dropout_out: at the output of the last layer; None for the stack's `dropout`.
         variational: whether the mask of `dropout_out` is the same at all steps.
         ar: weight of the mean square of the last layer's output, after dropout.
         tar: weight of the mean square of its change from step to step, before dropout.
@@ -40,7 +40,7 @@ class LanguageModel(nn.Module):
     output: Output
     embedding_dropout: float = 0.0
     token_dropout: float = 0.0
-    dropout_out: float | jax.Array = 0.0
+    dropout_out: float | jax.Array | None = 0.0
     variational: bool = False
     ar: float = 0.0
     tar: float = 0.0
@@ -122,7 +122,8 @@ class LanguageModel(nn.Module):
     def _dropped(self, h):
         """Returns the last layer's output after dropout, as in training."""
         axes = (0,) if self.variational else ()
-        return drop(self, h, self.dropout_out, True, axes)
+        own = self.stack.dropout if self.dropout_out is None else self.dropout_out
+        return drop(self, h, own, True, axes)
 
     def _nats(self, h, targets, train):
         """Returns the nats each target costs, [T, B]."""

@@ -14,6 +14,11 @@ class Layers(Protocol):
     """
 
     @property
+    def dropout(self) -> float | jax.Array:
+        """The share of values set to zero in training."""
+        ...
+
+    @property
     def initial(self) -> Callable[..., Any]:
         """(batch axes, dtype) -> the carries before the first token: [B, ...] each."""
         ...

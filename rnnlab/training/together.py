@@ -1,16 +1,17 @@
 """Runs of one shape, trained side by side as one program, each in its own workdir.
 
-They differ in their seeds and learning rates: one compilation, one pass over the data,
-and products that are large where those of a single run are small. Each run is kept as
-if it were alone: it may be used, resumed and compared like any other, and what trained
-it is one more thing that its bits depend on.
+They differ in their seeds, learning rates and numbers that the task takes as arrays,
+such as a rate of dropout: one compilation, one pass over the data, and products that
+are large where those of a single run are small. Each run is kept as if it were alone:
+it may be used, resumed and compared like any other, and what trained it is one more
+thing that its bits depend on.
 """
 
 import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +32,15 @@ VARIED = ("seed", "learning_rate")  # in which runs may differ
 REST = 0.75  # of the rows: below it those that have ended are left behind
 
 
+@runtime_checkable
+class Varied(Protocol):
+    """A task that takes numbers as arrays."""
+
+    def vary(self, numbers: Mapping[str, jax.Array]) -> Task:
+        """Returns the task with these in the place of its own, [] each."""
+        ...
+
+
 class Member(NamedTuple):
     """One of the runs.
 
@@ -38,11 +48,13 @@ class Member(NamedTuple):
         settings: the others', but for what `VARIED` names.
         workdir: its own.
         record: JSON data kept in each checkpoint beside the state.
+        numbers: of the task that are its own, by name; the same names for all.
     """
 
     settings: Training
     workdir: Path
     record: Mapping[str, Any]
+    numbers: Mapping[str, float] = {}
 
 
 class Ended(NamedTuple):
@@ -86,6 +98,11 @@ def fit(
     # Schedules are multiples of the rate, which each row has as a number of its own.
     settings = dataclasses.replace(members[0].settings, learning_rate=1.0)
     _check([member.settings for member in members])
+    if members[0].numbers and not isinstance(task, Varied):
+        raise InputError(
+            f"Runs that differ in {', '.join(members[0].numbers)} need a task that"
+            f" takes these as arrays, got {type(task).__name__}; run them one by one."
+        )
     total = settings.steps or settings.epochs * task.steps_per_epoch
     layout = OneDevice(f"replicated, {len(members)} runs side by side")
     with StopSignals() as stop, contextlib.ExitStack() as held:
@@ -112,7 +129,8 @@ def fit(
             by_step.setdefault(int(run.state.step), []).append(place)
         for first, places in sorted(by_step.items(), reverse=True):
             with Progress(total, first) as progress:
-                group = _Group(task, settings, total, stop, progress, ends)
+                numbers = [member.numbers for member in members]
+                group = _Group(task, settings, total, stop, progress, ends, numbers)
                 group.train(first, {place: runs[place] for place in places})
         return [end for end in ends if end is not None]
 
@@ -149,6 +167,7 @@ class _Group:
     stop: StopSignals
     progress: Progress
     ends: list[Ended | Diverged | None]
+    numbers: Sequence[Mapping[str, float]]
 
     def train(self, done: int, runs: dict[int, Opened]) -> None:
         """Runs steps until each has ended, or a signal comes.
@@ -173,7 +192,8 @@ class _Group:
         pending: Metrics | None = None
         compiled = set()
         for batch in self.task.batches("train", done) if keepers else ():
-            states, metrics = step(states, batch, self._rates(rows, runs))
+            rates, numbers = self._rates(rows, runs), self._numbers(rows)
+            states, metrics = step(states, batch, rates, numbers)
             if shapes(batch) not in compiled:
                 compiled.add(shapes(batch))
                 for keeper in keepers.values():
@@ -213,6 +233,11 @@ class _Group:
         """Returns each row's learning rate."""
         own = [runs[place].keeper.settings.learning_rate for place in rows]
         return jnp.array(own, jnp.float32)
+
+    def _numbers(self, rows: Sequence[int]) -> dict[str, jax.Array]:
+        """Returns each row's own numbers of the task."""
+        own = [self.numbers[place] for place in rows]
+        return {name: jnp.array([each[name] for each in own]) for name in own[0]}
 
     def _account(
         self, done: int, metrics: Metrics, rows: Sequence[int], keepers: dict
@@ -285,10 +310,16 @@ class _Group:
 
 def _step(
     task: Task, settings: Training, steps: int
-) -> Callable[[State, Any, jax.Array], tuple[State, Metrics]]:
+) -> Callable[..., tuple[State, Metrics]]:
     """Returns the compiled update of all rows, on the same batch."""
-    one = update(task, settings, steps)
-    return jax.jit(jax.vmap(one, in_axes=(0, None, 0)), donate_argnums=0)
+
+    def one(
+        state: State, batch: Any, rate: jax.Array, numbers: Mapping[str, jax.Array]
+    ) -> tuple[State, Metrics]:
+        own = task.vary(numbers) if numbers and isinstance(task, Varied) else task
+        return update(own, settings, steps)(state, batch, rate)
+
+    return jax.jit(jax.vmap(one, in_axes=(0, None, 0, 0)), donate_argnums=0)
 
 
 def _stack(states: Sequence[Any]) -> Any:

@@ -36,6 +36,7 @@ def jobs(plan, most, tmp_path, base=BASE):
         (Plan(seeds=5), 2, [2, 2, 1]),
         (Plan(grid="cell=lstm,gru", seeds=3), 8, [3, 3]),
         (Plan(grid="cell=lstm,gru;learning_rate=0.1,0.2", seeds=2), 8, [4, 4]),
+        (Plan(grid="dropout=0,0.2;learning_rate=0.1,0.2", seeds=2), 8, [8]),
         (Plan(grid="features=4,8"), 8, [1, 1]),
         (Plan(ranges="learning_rate=log:1e-4..1;cell=gru", random=6), 4, [4, 2]),
     ],
@@ -50,9 +51,10 @@ def test_points_that_are_alike_go_together(tmp_path, plan, most, sizes):
 
 def test_the_command_gives_each_point_its_settings_back(tmp_path):
     """Its rates to the last digit: their hash names the workdirs."""
-    plan = Plan(grid="learning_rate=0.1,0.30000000000000004,1e-5", seeds=2)
+    rates = "learning_rate=0.1,0.30000000000000004,1e-5"
+    plan = Plan(grid=f"{rates};dropout=0.1,0.2", seeds=2)
     base = replaced(BASE, {"seed": 3, "learning_rate": 0.7})
-    found, (job,) = jobs(plan, 8, tmp_path, base)
+    found, (job,) = jobs(plan, 12, tmp_path, base)
     _, _, module, *given = job.command
     assert module == "launch.together" and f"--runs={tmp_path}" in given
     known = flags.FlagValues()

@@ -59,6 +59,32 @@ def stopped(tmp_path_factory):
     return lambda folder: shutil.copytree(kept, folder, dirs_exist_ok=True)
 
 
+def test_rates_of_dropout_are_numbers_of_one_program(tmp_path):
+    """Masks are those of each run's key alone, none among them at a rate of 0."""
+    settings = dataclasses.replace(SETTINGS, steps=4, eval_every=4, checkpoint_every=4)
+    shares, knobs = (0.0, 0.3), [(1, 0.01)] * 2
+    of_all = [
+        member._replace(numbers={"dropout": share})
+        for member, share in zip(
+            members(tmp_path, settings, knobs), shares, strict=True
+        )
+    ]
+    task = make()
+    ends = together.fit(task, of_all, describe, 10)
+    for member, share, end in zip(of_all, shares, ends, strict=True):
+        alone = tmp_path / f"alone {share}"
+        alone.mkdir()
+        own = task.vary({"dropout": share})
+        state, _ = loop.fit(own, member.settings, alone, {}, describe, 10)
+        pairs = zip(
+            *map(jax.tree.leaves, (end.state.params, state.params)), strict=True
+        )
+        for mine, wanted in pairs:
+            np.testing.assert_allclose(mine, wanted, rtol=2e-4, atol=2e-5)
+    first, second = (end.state.params["embedding"] for end in ends)
+    assert np.abs(first - second).max() > 1e-3
+
+
 def test_each_is_what_it_is_alone(undisturbed, tmp_path):
     """Up to the order of additions: figures, parameters, the best validation."""
     ends, folder = undisturbed
