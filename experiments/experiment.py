@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from rnnlab.training.settings import Training
 from rnnlab.training.task import Task
 
@@ -19,7 +21,9 @@ class Experiment:
             data, and all that is needed to use the model without the data.
         describe: turns a loss in nats, on valid if no split is named after it, into
             the figures people quote.
-        targets: targets in a training batch.
+        costs: (parameters, split) -> the nats of each target of a split, in the order
+            of the data, [N].
+        targets: targets in a training batch, the mean of an epoch's.
         check: raises InputError where it is more than this machine can train.
     """
 
@@ -27,5 +31,6 @@ class Experiment:
     training: Training
     record: Mapping[str, Any]
     describe: Callable[..., Mapping[str, float]]
-    targets: int
+    costs: Callable[[Any, str], np.ndarray]
+    targets: float
     check: Callable[[], None]

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from experiments.experiment import Experiment
+from experiments.interval import LEVEL, interval
 from launch.records import Record
 from rnnlab import files
 from rnnlab.errors import InputError
@@ -67,6 +69,25 @@ def collect(
 def figures(experiment: Experiment, loss: float, split: str) -> dict[str, float]:
     """Returns a loss on a split and the figures people quote for it."""
     return {"loss": loss, **experiment.describe(loss, split)}
+
+
+def measured(experiment: Experiment, costs: np.ndarray, split: str) -> dict[str, Any]:
+    """Returns the figures of a split, and the interval that each lies in.
+
+    Args:
+        experiment: whose figures are wanted.
+        costs: nats of each target in the order of the data, [N].
+        split: the data's.
+    """
+    ends = [figures(experiment, end, split) for end in interval(costs)]
+    both = {name: [end[name] for end in ends] for name in ends[0]}
+    mean = float(costs.mean(dtype=np.float64))
+    return figures(experiment, mean, split) | {f"{LEVEL:.0%} interval": both}
+
+
+def add(folder: Path, found: dict[str, Any]) -> None:
+    """Writes more figures to the `result.json` of a workdir."""
+    files.write_json(folder / RESULT, read(folder) | found)
 
 
 def commit() -> str | None:

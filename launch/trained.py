@@ -1,13 +1,17 @@
 """A trained model, read back from its workdir alone."""
 
+import dataclasses
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 
 import experiments
+from experiments.experiment import Experiment
 from launch import records
+from rnnlab.errors import InputError
 from rnnlab.training import workdir
-from rnnlab.training.checkpoints import Checkpoints
+from rnnlab.training.best import best
 from rnnlab.training.step import State, init
 from rnnlab.training.stored import Stored
 
@@ -18,12 +22,55 @@ class Trained(NamedTuple):
     Attributes:
         record: experiment, configuration and data of the run.
         task: the task without its data.
-        state: with the parameters.
+        state: its parameters are those to use: their mean, where the run kept one.
     """
 
     record: records.Record
     task: Any
     state: State
+
+
+class WithData(NamedTuple):
+    """A trained model and the text that it was trained on.
+
+    Attributes:
+        record: experiment, configuration and data of the run.
+        experiment: built with the configuration that is asked for.
+        params: of the model.
+        step: the number of updates that made them.
+    """
+
+    record: records.Record
+    experiment: Experiment
+    params: Any
+    step: int
+
+
+def with_data(path: str, given: Mapping[str, Any], *splits: str) -> WithData:
+    """Returns the best checkpoint of a workdir, with its data.
+
+    Args:
+        path: the workdir.
+        given: settings by name that differ from the run's.
+        *splits: those that are needed.
+
+    Raises:
+        InputError: the folder is not a workdir, or the data has not these splits.
+        NoUsableCheckpoint: no checkpoint can be read.
+        IncompatibleCheckpoint: the data is other than the run's.
+    """
+    record, _, state = restore(path)
+    config = dataclasses.replace(record.config, **given)
+    experiment = experiments.load(record.experiment).build(config)
+    records.check_data(record, dataclasses.replace(record, data=experiment.record))
+    known = experiment.task.splits
+    for split in splits:
+        if split not in known:
+            raise InputError(
+                f"--split must be one that the data has ({', '.join(known)}), got"
+                f" {split}."
+            )
+    return WithData(record, experiment, state.params, int(state.step))
 
 
 def restore(path: str) -> Trained:
@@ -33,13 +80,7 @@ def restore(path: str) -> Trained:
         InputError: the folder is not a workdir.
         NoUsableCheckpoint: no checkpoint can be read.
     """
-    folder = workdir.resolve(path)
-    with (
-        Checkpoints(folder / "best", keep=1) as best,
-        Checkpoints(folder / "checkpoints", keep=1) as newest,
-    ):
-        source = newest if best.latest is None else best
-        return read(source.open())
+    return read(best(workdir.resolve(path)))
 
 
 def read(stored: Stored) -> Trained:
@@ -52,4 +93,5 @@ def read(stored: Stored) -> Trained:
     record = records.from_json(stored.metadata)
     task = experiments.load(record.experiment).rebuild(record.config, record.data)
     like = jax.eval_shape(lambda: init(task, record.config.training))
-    return Trained(record, task, stored.restore(like))
+    state = stored.restore(like)
+    return Trained(record, task, state._replace(params=state.used))

@@ -5,14 +5,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import numpy as np
 
 from experiments.experiment import Experiment
-from experiments.language_modeling import layers, limits
+from experiments.language_modeling import layers, limits, reading
 from experiments.language_modeling.config import Config
 from experiments.language_modeling.figures import describe
+from experiments.language_modeling.pretrained import Pretrained
 from experiments.language_modeling.task import LanguageTask
+from experiments.language_modeling.vectors import Vectors
 from rnnlab import engines
 from rnnlab.data import sources, text, tokenizers
+from rnnlab.data.lengths import VariedStream
 from rnnlab.data.streams import EvalStream, TrainStream
 from rnnlab.errors import InputError
 from rnnlab.nn import LanguageModel
@@ -47,19 +51,26 @@ def build(config: Config, layout: Layout = ONE) -> Experiment:
     size = corpus.tokenizer.size
     share, rows = layout.share(config.batch_size), config.eval_batch_size
     streams = {
-        split: TrainStream(ids, config.batch_size, config.length, size, share)
+        split: _train_stream(config, ids, size, share)
         if split == "train"
         else EvalStream(ids, rows, config.length, size, layout.share(rows))
         for split, ids in corpus.splits.items()
     }
     task = _task(config, size, streams, layout)
+    if config.init_from is not None:
+        source = Pretrained(config.init_from, config, corpus.tokenizer, rebuild)
+        task = dataclasses.replace(task, pretrained=source)
+    elif config.vectors is not None:
+        source = Vectors(config.vectors, corpus.tokenizer, config.entry)
+        task = dataclasses.replace(task, pretrained=source)
     return Experiment(
         task=task,
         training=config.training,
         record=record,
         describe=lambda loss, split="valid": describe(corpus, loss, split),
-        check=lambda: limits.check(config, task, layout),
-        targets=config.batch_size * config.length,
+        costs=lambda params, split: reading.split_costs(task, params, split),
+        check=lambda: _check_run(config, task, layout),
+        targets=streams["train"].tokens / len(streams["train"]),
     )
 
 
@@ -80,6 +91,12 @@ def _check(config: Config, corpus: text.Corpus) -> None:
             f" --tokens={config.tokens} only; name another --data, or take other"
             f" --tokens."
         )
+    averaging = config.training.averaging
+    if averaging.waits and "valid" not in corpus.splits:
+        raise InputError(
+            f"--average=asgd needs a split valid, which --data has not, to begin by"
+            f" --nonmonotone={averaging.nonmonotone}; take --nonmonotone=0."
+        )
     asked = zip(sources.SPLITS, config.shares(), strict=True)
     lacking = [split for split, share in asked if share and split not in corpus.splits]
     if lacking and sources.WHOLE in corpus.sha256:
@@ -88,6 +105,13 @@ def _check(config: Config, corpus: text.Corpus) -> None:
             f" wanted, and --data leaves nothing for {lacking[0]}; name a longer"
             f" --data, or give {lacking[0]} a share of 0."
         )
+
+
+def _check_run(config: Config, task: LanguageTask, layout: Layout) -> None:
+    """Raises where the run cannot be, or not begin as it is told to."""
+    limits.check(config, task, layout)
+    if task.pretrained is not None:
+        task.pretrained.check(task)
 
 
 def _check_spread(config: Config, layout: Layout) -> None:
@@ -102,6 +126,16 @@ def _check_spread(config: Config, layout: Layout) -> None:
             f"--batch_size must be a multiple of the {least} devices, which share its"
             f" rows, got {size}; take {' or '.join(ways)}."
         )
+
+
+def _train_stream(
+    config: Config, ids: np.ndarray, size: int, share: slice
+) -> TrainStream:
+    """Returns the windows to train on, of one length or of several."""
+    given = ids, config.batch_size, config.length, size, share
+    if config.length_buckets == 1:
+        return TrainStream(*given)
+    return VariedStream(*given, config.length_buckets)
 
 
 def _task(
@@ -125,4 +159,5 @@ def _task(
         "valid": layout.padded(config.eval_batch_size),
         "test": layout.padded(config.eval_batch_size),
     }
-    return LanguageTask(model, streams, rows, config.init_scale)
+    length = config.length if config.length_buckets > 1 else None
+    return LanguageTask(model, streams, rows, config.init_scale, length, config.tied)

@@ -57,12 +57,34 @@ class Config(Source):
         soft=True,
     )
     regularization: Regularization = option(Regularization(), "", later=True)
+    init_from: str | None = option(
+        None,
+        "workdir of a run whose best parameters to begin with; once this one has saved,"
+        " it is not read any more",
+        free=True,
+        later=True,
+    )
+    vectors: str | None = option(
+        None,
+        "text file of word vectors (GloVe, word2vec, fastText) that the embedding"
+        " begins with; once the run has saved, it is not read any more",
+        free=True,
+        later=True,
+    )
     init_scale: float | None = option(
         None, "draw all parameters from [-init_scale, init_scale]", above=0
     )
 
     batch_size: int = option(32, "rows of text side by side", above=0)
     length: int = option(64, "steps of truncated backpropagation", above=0)
+    length_buckets: int = option(
+        1,
+        "different lengths of windows, around --length as AWD-LSTM draws them; 1 for"
+        " --length alone; each is compiled",
+        above=0,
+        below=65,
+        later=True,
+    )
     eval_batch_size: int = option(20, "rows in evaluation", above=0, below=2**16 + 1)
 
     training: Training = Training(epochs=5, learning_rate=5e-3, schedule="cosine")
@@ -81,6 +103,11 @@ class Config(Source):
             raise InputError(
                 f"--engine={self.engine} needs the structure {runs.__name__}, which"
                 f" --cell={self.cell} has not; use --engine=scan."
+            )
+        if self.vectors is not None and self.init_from is not None:
+            raise InputError(
+                f"--vectors must be left out with --init_from, which brings an"
+                f" embedding, got {self.vectors}; leave one of them out."
             )
         if self.forget_bias is not None and self.init_scale is not None:
             raise InputError(

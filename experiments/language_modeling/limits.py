@@ -11,7 +11,9 @@ import jax
 
 from experiments.language_modeling.config import Config
 from experiments.language_modeling.task import LanguageTask
+from rnnlab.data.lengths import buckets
 from rnnlab.errors import InputError
+from rnnlab.options import flat
 from rnnlab.training import step
 from rnnlab.training.mesh import Layout
 
@@ -28,8 +30,9 @@ def check(config: Config, task: LanguageTask, layout: Layout) -> None:
 def _check_steps(config: Config, epoch: int) -> None:
     """Raises unless steps are int32 and the warm-up ends within the run."""
     training = config.training
-    for name in ("epochs", "decay_after"):
-        count = getattr(training, name)
+    settings = flat(training)
+    for name in ("epochs", "decay_after", "average_after"):
+        count = settings[name]
         if count * epoch > MOST and not (name == "epochs" and training.steps):
             raise InputError(
                 f"--{name} must be at most {MOST // epoch}, since an epoch of this"
@@ -47,8 +50,9 @@ def _check_memory(config: Config, task: LanguageTask, layout: Layout) -> None:
     """Raises where the least that a device needs for a step is more than there is."""
     here = _memory()
     rows = max(config.layers * config.batch_size, config.eval_batch_size)
-    each = config.features + config.body.attended(config.length)
-    outputs = 4 * rows * config.length * each // layout.padded(1)
+    steps = max([config.length, *buckets(config.length, config.length_buckets)])
+    each = config.features + config.body.attended(steps)
+    outputs = 4 * rows * steps * each // layout.padded(1)
     try:
         state = jax.eval_shape(lambda: step.init(task, config.training))
         held = _bytes(layout.like(task, state)) + _bytes(state.params)  # the gradient

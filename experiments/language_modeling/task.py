@@ -9,6 +9,9 @@ import jax.numpy as jnp
 from jax.sharding import PartitionSpec as P
 
 from experiments.language_modeling import probe
+from experiments.language_modeling.depths import depths
+from experiments.language_modeling.pretrained import Pretrained
+from experiments.language_modeling.vectors import Vectors
 from rnnlab import initializers
 from rnnlab.data.streams import Batch, EvalStream, TrainStream
 from rnnlab.nn import LanguageModel
@@ -25,12 +28,20 @@ class LanguageTask:
         rows: for each split, the rows of a batch.
         init_scale: draw all parameters from [-init_scale, init_scale] instead of
             each module's own initial values.
+        length: steps of a window that the learning rate is meant for: those of another
+            length have it in proportion; None for the same rate for all.
+        tied: whether the embedding is the output's weights too.
+        pretrained: what knows better parameters to begin with: another run, or a file
+            of word vectors.
     """
 
     model: LanguageModel
     streams: Mapping[str, TrainStream | EvalStream]
     rows: Mapping[str, int]
     init_scale: float | None = None
+    length: int | None = None
+    tied: bool = False
+    pretrained: Pretrained | Vectors | None = None
 
     specs = Batch(P(None, "data"), P(None, "data"), P(None, "data"), P())
     wide = ("embedding", "decoder")
@@ -54,6 +65,14 @@ class LanguageTask:
         if self.init_scale is None:
             return params
         return initializers.uniform(uniform_key, params, self.init_scale)
+
+    def start(self, drawn: Any) -> tuple[Any, str] | None:
+        """Returns trained parameters to begin with; see `rnnlab.training.start`."""
+        return None if self.pretrained is None else self.pretrained.params(self, drawn)
+
+    def depths(self, params: Any) -> Any:
+        """Returns how far below the output each parameter stands."""
+        return depths(params, self.tied)
 
     def memory(self, split: str) -> Any:
         """Returns the carries of all layers before the first batch, [B, ...] each."""
@@ -84,7 +103,8 @@ class LanguageTask:
             penalty = 0.0
         weight = jnp.sum(batch.mask)
         loss = jnp.sum(jnp.where(batch.mask, nats, 0)) / weight
-        return loss + penalty, Outcome(carries, weight)
+        rate = len(batch.inputs) / self.length if self.length else 1.0
+        return loss + penalty, Outcome(carries, weight, rate)
 
     def carries(self, memory: Any, batch: Batch) -> Any:
         """Returns the carries that a batch begins with: the first ones on reset."""

@@ -86,6 +86,11 @@ class Subword(Tokenizer):
         """The number of bytes there are, and of what they were merged to."""
         return len(self._tokens)
 
+    @property
+    def pieces(self) -> Sequence[bytes]:
+        """The bytes of each token."""
+        return self._tokens
+
     def encode(self, text: str) -> np.ndarray:
         """Merges the bytes of each piece, [N]; a lone surrogate is read as U+FFFD."""
         encoding = self._encoder.encode_batch_fast([re.sub(SURROGATES, "\ufffd", text)])

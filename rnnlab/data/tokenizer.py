@@ -2,7 +2,7 @@
 
 import abc
 import codecs
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -30,6 +30,11 @@ class Tokenizer(abc.ABC):
     @abc.abstractmethod
     def size(self) -> int:
         """The number of ids."""
+
+    @property
+    @abc.abstractmethod
+    def pieces(self) -> Sequence[str | bytes]:
+        """What each id stands for, by id; no two are alike."""
 
     @abc.abstractmethod
     def encode(self, text: str) -> np.ndarray:

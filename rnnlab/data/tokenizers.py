@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -44,6 +44,11 @@ class Char(Tokenizer):
     def size(self) -> int:
         """The number of characters, and the unknown one."""
         return len(self.characters) + self.has_unknown
+
+    @property
+    def pieces(self) -> Sequence[str]:
+        """The characters, and a word for the unknown one."""
+        return [*self.characters, *[UNKNOWN] * self.has_unknown]
 
     def encode(self, text: str) -> np.ndarray:
         """Looks each code point up, [N]."""
@@ -116,6 +121,11 @@ class Word(Tokenizer):
         """The number of words."""
         return len(self.words)
 
+    @property
+    def pieces(self) -> Sequence[str]:
+        """The words."""
+        return self.words
+
     def encode(self, text: str) -> np.ndarray:
         """Looks each word up, [N]."""
         words = split_words(text)
@@ -166,6 +176,11 @@ class Byte(Tokenizer):
     def size(self) -> int:
         """The number of bytes there are."""
         return 256
+
+    @property
+    def pieces(self) -> Sequence[bytes]:
+        """The bytes, each alone."""
+        return [bytes((byte,)) for byte in range(self.size)]
 
     def encode(self, text: str | bytes) -> np.ndarray:
         """Returns the bytes, [N]."""

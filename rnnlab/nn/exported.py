@@ -36,7 +36,9 @@ def step(model: LanguageModel, params: Any) -> Exported:
     Raises:
         ImportError: flatbuffers is not installed (extra `export`).
     """
-    if isinstance(model.stack, Stack | Blocks):  # one step: the plainest engine is as good
+    if isinstance(
+        model.stack, Stack | Blocks
+    ):  # one step: the plainest engine is as good
         model = model.clone(stack=model.stack.clone(engine=Scan()))
     leaves = jax.tree_util.tree_leaves_with_path(params)
     named = {jax.tree_util.keystr(p, simple=True, separator="/"): x for p, x in leaves}

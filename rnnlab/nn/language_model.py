@@ -75,7 +75,21 @@ class LanguageModel(nn.Module):
     ) -> tuple[Any, jax.Array]:
         """Returns the carries and the nats each target costs: [T, B] -> [T, B]."""
         carries, h = self.features(carries, tokens)
-        return carries, self._nats(h, targets, train=False)
+        return carries, self.nats(h, targets)
+
+    def nats(self, h: jax.Array, targets: jax.Array) -> jax.Array:
+        """Returns the nats each target costs: [T, B, H] -> [T, B]."""
+        return self._nats(h, targets, train=False)
+
+    def noisy(
+        self, carries: Any, tokens: jax.Array, targets: jax.Array
+    ) -> tuple[Any, jax.Array]:
+        """Returns the carries and the nats each target costs, with masks of dropout.
+
+        The masks are drawn as in training, by the key of `rngs={"dropout": key}`.
+        """
+        carries, h = self._read(carries, tokens, train=True)
+        return carries, self.nats(self._dropped(h), targets)
 
     def objective(
         self, carries: Any, tokens: jax.Array, targets: jax.Array
@@ -88,8 +102,7 @@ class LanguageModel(nn.Module):
             The carries, [T, B] and [].
         """
         carries, h = self._read(carries, tokens, train=True)
-        axes = (0,) if self.variational else ()
-        dropped = drop(self, h, self.dropout_out, True, axes)
+        dropped = self._dropped(h)
         penalty = jnp.zeros((), h.dtype)
         if self.ar:
             penalty += self.ar * jnp.mean(dropped**2)
@@ -105,6 +118,11 @@ class LanguageModel(nn.Module):
             x *= drop(self, each, self.embedding_dropout, train)[tokens]
         x = drop(self, x, self.token_dropout, train, axes=(-1,))
         return self.stack(carries, x, train)
+
+    def _dropped(self, h):
+        """Returns the last layer's output after dropout, as in training."""
+        axes = (0,) if self.variational else ()
+        return drop(self, h, self.dropout_out, True, axes)
 
     def _nats(self, h, targets, train):
         """Returns the nats each target costs, [T, B]."""

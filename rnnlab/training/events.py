@@ -1,9 +1,9 @@
 """What happened to a run, for whoever watches it: a line of JSON for each event.
 
 `{"event": "saved", "step": 100, "time": "..."}` stands in `events.jsonl` once the
-checkpoint is durable. Other events: started, resumed, skipped, quarantined, overridden,
-numerics, preempted, diverged and failed with the message, finished with the hash of
-the state. `launch.search` adds pruned, with why.
+checkpoint is durable. Other events: started, pretrained, resumed, skipped,
+quarantined, overridden, numerics, preempted, diverged and failed with the message,
+finished with the hash of the state. `launch.search` adds pruned, with why.
 """
 
 import datetime
@@ -43,14 +43,22 @@ class Events:
         with self._lock:
             files.append_json(self._path, {"event": event, **fields, "time": now})
 
-    def warn(self, message: str, event: str, **fields: Any) -> None:
-        """Adds an event, and tells a person.
+    def tell(self, message: str, event: str, **fields: Any) -> None:
+        """Adds an event, and tells a person of it.
 
         Raises:
             StorageError: it cannot be written.
         """
-        print(shown(f"warning: {message}"), file=sys.stderr, flush=True)
+        print(shown(message), file=sys.stderr, flush=True)
         self.write(event, **fields)
+
+    def warn(self, message: str, event: str, **fields: Any) -> None:
+        """Adds an event, and warns a person.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        self.tell(f"warning: {message}", event, **fields)
 
 
 def read(workdir: Path) -> list[dict[str, Any]]:

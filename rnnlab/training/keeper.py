@@ -24,7 +24,7 @@ from rnnlab.training.progress import Progress
 from rnnlab.training.quiet import Quiet
 from rnnlab.training.resume import Begun, resume
 from rnnlab.training.settings import Training
-from rnnlab.training.step import Metrics, State, lower_on_plateau
+from rnnlab.training.step import Metrics, State, validated
 from rnnlab.training.task import Task
 from rnnlab.training.writers import MetricsWriter
 
@@ -52,7 +52,7 @@ class Keeper:
     settings: Training
     record: Mapping[str, Any]
     describe: Describe
-    targets: int
+    targets: float
     history: History
     newest: Checkpoints
     best: Checkpoints
@@ -112,7 +112,7 @@ class Keeper:
         figures = "  ".join(f"{k} {v:.4g}" for k, v in self.describe(loss).items())
         mark = "  (best so far)" if better else ""
         self.progress.message(f"step {done}  valid loss {loss:.4f}  {figures}{mark}")
-        state = lower_on_plateau(self.settings, state, loss)
+        state = validated(self.settings, state, loss)
         if better:
             # A crash leads back to one of the newest: what it names as best stays.
             # So does what the last of them names, which may still be on its way.
@@ -189,7 +189,7 @@ def opened(
     workdir: Path,
     record: Mapping[str, Any],
     describe: Describe,
-    targets: int,
+    targets: float,
     total: int,
     begun: Callable[[], None],
     show: Callable[[int], Progress | Quiet],

@@ -22,7 +22,7 @@ from rnnlab.training.probing import keep, prober
 from rnnlab.training.requests import Requests, Wishes
 from rnnlab.training.settings import Training
 from rnnlab.training.signals import StopSignals
-from rnnlab.training.step import Metrics, State, train_step
+from rnnlab.training.step import Metrics, State, shapes, train_step
 from rnnlab.training.task import Task
 
 
@@ -32,7 +32,7 @@ def fit(
     workdir: Path,
     record: Mapping[str, Any],
     describe: Describe,
-    targets: int,
+    targets: float,
     begun: Callable[[], None] = lambda: None,
     layout: Layout = ONE,
 ) -> tuple[State, History]:
@@ -45,7 +45,7 @@ def fit(
             and `best/`.
         record: JSON data kept in each checkpoint beside the state.
         describe: turns a loss in nats into the figures people quote.
-        targets: targets in a batch, for the rate that is shown.
+        targets: targets in a batch, their mean, for the rate that is shown.
         begun: called once there is a state, before the first step.
         layout: where arrays lie. Of several processes, the first writes.
 
@@ -111,11 +111,15 @@ class _Loop:
                 return state
         self.keeper.progress.message(f"compiling, then on from step {done}")
         pending: Metrics | None = None
+        compiled = set()
         for rows in self.task.batches("train", done):
             batch = self.layout.batch(self.task, rows)
             due = probe is not None and (done + 1) % probe_every == 0
             before = keep(state) if due else None  # the step takes its buffers
             state, metrics = step(state, batch)
+            if shapes(rows) not in compiled:
+                compiled.add(shapes(rows))
+                self.keeper.last_step = None  # a time that has compiling in it
             if pending is not None:
                 self.keeper.account(done, pending)
             done += 1
@@ -157,7 +161,7 @@ class _Loop:
         if "valid" not in self.task.splits:
             return state
         loss = evaluate(
-            state.params,
+            state.used,
             "valid",
             lambda: self.requests.stopping() and not last,
         )

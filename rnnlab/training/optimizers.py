@@ -59,7 +59,8 @@ OPTIMIZERS: Mapping[str, Callable[["Training"], optax.GradientTransformation]] =
 def chain(settings: "Training") -> optax.GradientTransformation:
     """Returns penalties, clipping and optimizer, one after the other.
 
-    Penalties come first: their gradient is clipped with that of the loss, as if they
+    Of several batches' gradients, where they are one update's, the mean is taken first.
+    Penalties come next: their gradient is clipped with that of the loss, as if they
     were part of it.
     """
     parts = []
@@ -79,7 +80,11 @@ def chain(settings: "Training") -> optax.GradientTransformation:
     if settings.gradient_noise:
         variance = settings.gradient_noise**2
         parts.append(optax.add_noise(variance, 0.55, settings.seed))
-    return optax.chain(*parts, OPTIMIZERS[settings.optimizer](settings))
+    whole = optax.chain(*parts, OPTIMIZERS[settings.optimizer](settings))
+    if settings.accumulate == 1:
+        return whole
+    # Between two updates those of the optimizer are zero, and its state as it was.
+    return optax.MultiSteps(whole, settings.accumulate).gradient_transformation()
 
 
 def clip_each(norm: jax.Array | float) -> optax.GradientTransformation:

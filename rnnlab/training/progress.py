@@ -38,11 +38,11 @@ class Progress:
         self._interval = 0.2 if terminal else interval
         self._total = total
         self._shown: tuple[float, int] | None = None  # time and step
-        self._tokens = 0
+        self._tokens = 0.0
         self._unit = unit
 
     def update(
-        self, step: int, tokens: int, figures: Mapping[str, SupportsFloat]
+        self, step: int, tokens: float, figures: Mapping[str, SupportsFloat]
     ) -> None:
         """Counts a step; most calls show nothing and do not read `figures`.
 
@@ -66,7 +66,7 @@ class Progress:
         parts.append(f"{self._tokens / seconds:,.0f} {self._unit}/s")
         parts.append(f"{datetime.timedelta(seconds=round(left))} left")
         self._sink.show(step, self._total, "  ".join(parts))
-        self._shown, self._tokens = (now, step), 0
+        self._shown, self._tokens = (now, step), 0.0
 
     def message(self, text: str) -> None:
         """Prints `text` on a line of its own, above the bar."""

@@ -15,8 +15,11 @@ class Quiet:
     def write(self, *given: Any, **fields: Any) -> None:
         """Writes nothing."""
 
-    def warn(self, *given: Any, **fields: Any) -> None:
+    def tell(self, *given: Any, **fields: Any) -> None:
         """Tells nobody."""
+
+    def warn(self, *given: Any, **fields: Any) -> None:
+        """Warns nobody."""
 
     def update(self, *given: Any) -> None:
         """Shows nothing."""

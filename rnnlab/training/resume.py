@@ -20,6 +20,7 @@ from rnnlab.training.history import History
 from rnnlab.training.mesh import ONE, Layout
 from rnnlab.training.quiet import Quiet
 from rnnlab.training.settings import Training
+from rnnlab.training.start import started
 from rnnlab.training.step import State, init
 from rnnlab.training.stored import Stored, wrong
 from rnnlab.training.task import Task
@@ -66,7 +67,8 @@ def resume(
 
     found = team.lead(lambda: _find(newest, best, log, workdir))
     if found is None:
-        return Begun(layout.state(task, make), History(), None, {})
+        state = started(task, layout.state(task, make), log)
+        return Begun(state, History(), None, {})
     step, kinds, metadata, damaged = found
     whole = Stored(newest.directory / str(step), kinds, metadata)
     history = _history(whole, validated_at=step)  # older ones do not say

@@ -57,6 +57,20 @@ def cosine(settings: "Training", steps: int, steps_per_epoch: int) -> optax.Sche
     )
 
 
+def slanted(settings: "Training", steps: int, steps_per_epoch: int) -> optax.Schedule:
+    """Rises from a 32nd over a tenth of the run, then falls back to it along a line.
+
+    References:
+        Howard, Ruder, Universal language model fine-tuning for text classification,
+        2018, https://arxiv.org/abs/1801.06146
+    """
+    del steps_per_epoch
+    peak, highest = max(1, steps // 10), settings.learning_rate
+    rise = optax.linear_schedule(highest / 32, highest, peak)
+    fall = optax.linear_schedule(highest, highest / 32, max(1, steps - peak))
+    return optax.join_schedules([rise, fall], [peak])
+
+
 def cyclical(settings: "Training", steps: int, steps_per_epoch: int) -> optax.Schedule:
     """Swings between a tenth of the rate and the rate, `cycle` steps a swing.
 
@@ -79,5 +93,6 @@ SCHEDULES: Mapping[str, Callable[["Training", int, int], optax.Schedule]] = {
     "cyclical": cyclical,
     "exponential": exponential,
     "plateau": constant,  # times the factor in the state, which validations lower
+    "slanted": slanted,
     "step": step,
 }

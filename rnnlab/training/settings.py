@@ -4,13 +4,15 @@ import dataclasses
 
 from rnnlab.errors import InputError
 from rnnlab.options import check, option
+from rnnlab.training.averaging import Averaging
+from rnnlab.training.layers import LayerRates
 from rnnlab.training.optimizers import OPTIMIZERS
 from rnnlab.training.schedules import SCHEDULES
 
 
-def _no_cosine(training: "Training") -> bool:
+def _endless(training: "Training") -> bool:
     """Returns whether the learning rate is the same however long the run is."""
-    return training.schedule != "cosine"
+    return training.schedule not in ("cosine", "slanted")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,10 +20,10 @@ class Training:
     """How long, by which optimizer, at which rate, and what is recorded when."""
 
     epochs: int = option(
-        10, "passes over the training split", above=0, free=_no_cosine, soft=True
+        10, "passes over the training split", above=0, free=_endless, soft=True
     )
     steps: int | None = option(
-        None, "updates, instead of epochs", above=0, free=_no_cosine, soft=True
+        None, "updates, instead of epochs", above=0, free=_endless, soft=True
     )
     max_minutes: float | None = option(
         None,
@@ -74,6 +76,16 @@ class Training:
     cycle: int = option(1000, "steps of one swing (cyclical)", above=1, soft=True)
     plateau_patience: int = option(
         1, "validations without gain (plateau)", least=1, soft=True
+    )
+
+    averaging: Averaging = option(Averaging(), "", later=True)
+    layer_rates: LayerRates = option(LayerRates(), "", later=True)
+    accumulate: int = option(
+        1,
+        "batches whose mean gradient makes one update; steps, schedules and averages"
+        " count batches",
+        above=0,
+        later=True,
     )
 
     eval_every: int | None = option(

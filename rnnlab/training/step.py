@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from rnnlab.training import schedules
+from rnnlab.training import averaging, schedules
+from rnnlab.training.layers import ByLayer
 from rnnlab.training.mesh import ONE, Layout
 from rnnlab.training.optimizers import chain
 from rnnlab.training.settings import Training
@@ -25,6 +26,8 @@ class State(NamedTuple):
         key: of this run's randomness; a step's key is this one folded with `step`.
         plateau: the factor on the learning rate, and what lowers it.
         skipped: updates skipped in a row for a number that was not finite, int32.
+        average: a mean of the parameters, () for none.
+        trigger: what validations tell that mean, () for nothing.
     """
 
     step: jax.Array
@@ -34,6 +37,13 @@ class State(NamedTuple):
     key: jax.Array
     plateau: Any
     skipped: jax.Array
+    average: Any = ()
+    trigger: Any = ()
+
+    @property
+    def used(self) -> Params:
+        """What is evaluated and used: the mean of the parameters where there is one."""
+        return self.average.params if self.average else self.params
 
 
 class Metrics(NamedTuple):
@@ -49,6 +59,7 @@ def init(task: Task, settings: Training) -> State:
     """Returns the state before the first step."""
     params_key, key = jax.random.split(jax.random.key(settings.seed))
     params = jax.jit(task.init)(params_key)
+    average, trigger = averaging.begin(settings.averaging, params)
     return State(
         step=jnp.zeros((), jnp.int32),
         params=params,
@@ -58,6 +69,8 @@ def init(task: Task, settings: Training) -> State:
         key=key,
         plateau=_plateau(settings).init(()),
         skipped=jnp.zeros((), jnp.int32),
+        average=average,
+        trigger=trigger,
     )
 
 
@@ -66,7 +79,7 @@ class Seen(NamedTuple):
 
     Attributes:
         loss: mean over the batch, in nats.
-        grads: of the loss, like the parameters.
+        grads: of the loss, like the parameters; zero where a layer is not trained yet.
         norm: of all gradients as one vector; infinite where its square leaves float32.
         rate: the learning rate.
         memory: the carries after the batch.
@@ -97,7 +110,8 @@ def update(
     An update whose loss, gradient norm, rate or carries are not finite changes neither
     parameters nor optimizer nor carry; it is counted in `skipped`. So does a norm whose
     square leaves float32: what an optimizer keeps of squares is finite too. A parameter
-    that would leave float32 by the update itself stays as it was.
+    that would leave float32 by the update itself stays as it was. A mean of parameters
+    counts the updates that were made.
 
     Args:
         task: what is learned.
@@ -107,17 +121,21 @@ def update(
     """
     look = looker(task, settings, steps, layout)
     optimizer = chain(settings)
+    layers = ByLayer(task, settings.layer_rates, task.steps_per_epoch)
+    follow = averaging.follower(settings.averaging, task.steps_per_epoch)
 
-    def go(seen: Seen, kept: Any, params: Params) -> tuple[Params, Any]:
+    def go(seen: Seen, state: State) -> tuple[Params, Any, Any]:
         def moved(p: jax.Array, u: jax.Array) -> jax.Array:
             new = p + seen.rate * u
             return jnp.where(jnp.isfinite(new), new, p)
 
-        updates, kept = optimizer.update(seen.grads, kept, params)
-        return jax.tree.map(moved, params, updates), kept
+        updates, kept = optimizer.update(seen.grads, state.optimizer, state.params)
+        updates = layers.slowed(updates, state.step)
+        params = jax.tree.map(moved, state.params, updates)
+        return params, kept, follow(state.average, state.trigger, state.step, params)
 
-    def stay(seen: Seen, kept: Any, params: Params) -> tuple[Params, Any]:
-        return params, kept
+    def stay(seen: Seen, state: State) -> tuple[Params, Any, Any]:
+        return state.params, state.optimizer, state.average
 
     def change(
         state: State, batch: Batch, factor: jax.Array | float = 1.0
@@ -126,9 +144,7 @@ def update(
         seen = seen._replace(rate=seen.rate * factor)
         finite = all_finite((seen.loss, seen.norm, seen.rate, seen.memory))
         # A branch: to select each number of both states reads them once more.
-        params, kept = jax.lax.cond(
-            finite, go, stay, seen, state.optimizer, state.params
-        )
+        params, kept, average = jax.lax.cond(finite, go, stay, seen, state)
         memory = jax.tree.map(
             lambda new, old: jnp.where(finite, new, old), seen.memory, state.memory
         )
@@ -139,6 +155,7 @@ def update(
             optimizer=kept,
             memory=memory,
             skipped=skipped,
+            average=average,
         )
         metrics = Metrics(seen.loss, seen.norm, seen.rate, skipped)
         return layout.constrain(task, after), metrics
@@ -159,16 +176,23 @@ def looker(
     """
     make = schedules.SCHEDULES[settings.schedule]
     schedule = make(settings, steps, task.steps_per_epoch)
+    layers = ByLayer(task, settings.layer_rates, task.steps_per_epoch)
 
     def look(state: State, batch: Batch) -> Seen:
         key = jax.random.fold_in(state.key, state.step)
         (loss, outcome), grads = jax.value_and_grad(task.loss, has_aux=True)(
             layout.whole(state.params), state.memory, batch, key, True
         )
-        rate = schedule(state.step) * state.plateau.scale
+        grads = layers.trained(grads, state.step)
+        rate = schedule(state.step) * state.plateau.scale * outcome.rate
         return Seen(loss, grads, optax.tree.norm(grads), rate, outcome.memory)
 
     return look
+
+
+def shapes(batch: Batch) -> tuple[tuple[int, ...], ...]:
+    """Returns the shapes of a batch: a step is compiled for each anew."""
+    return tuple(leaf.shape for leaf in jax.tree.leaves(batch))
 
 
 def all_finite(tree: Any) -> jax.Array:
@@ -180,8 +204,14 @@ def all_finite(tree: Any) -> jax.Array:
     return finite
 
 
+def validated(settings: Training, state: State, loss: float) -> State:
+    """Returns the state after a validation: what waits for one may change."""
+    state = lower_on_plateau(settings, state, loss)
+    return state._replace(trigger=averaging.heed(state.trigger, loss))
+
+
 def lower_on_plateau(settings: Training, state: State, loss: float) -> State:
-    """Returns the state after a validation: a plateau may lower the rate."""
+    """Returns the state with the lower rate that a plateau may have."""
     if settings.schedule != "plateau":
         return state
     _, plateau = _plateau(settings).update((), state.plateau, value=jnp.float32(loss))

@@ -16,10 +16,12 @@ class Outcome(NamedTuple):
     Attributes:
         memory: the carries after the batch, handed to the next one.
         weight: the number of targets that the loss is the mean of.
+        rate: in training, a factor on the learning rate of this update.
     """
 
     memory: Memory
     weight: jax.Array
+    rate: jax.Array | float = 1.0
 
 
 class Task(Protocol):

@@ -24,7 +24,7 @@ from rnnlab.training.progress import Progress
 from rnnlab.training.quiet import Quiet
 from rnnlab.training.settings import Training
 from rnnlab.training.signals import StopSignals
-from rnnlab.training.step import Metrics, State, update
+from rnnlab.training.step import Metrics, State, shapes, update
 from rnnlab.training.task import Params, Task
 
 VARIED = ("seed", "learning_rate")  # in which runs may differ
@@ -61,7 +61,7 @@ def fit(
     task: Task,
     members: Sequence[Member],
     describe: Describe,
-    targets: int,
+    targets: float,
     begun: Callable[[Member], None] = lambda member: None,
 ) -> list[Ended | Diverged]:
     """Trains each run from its newest whole checkpoint, or the start, to its end.
@@ -171,8 +171,13 @@ class _Group:
         self._end(done, states, rows, keepers)
         self.progress.message(f"compiling {len(rows)} runs, then on from step {done}")
         pending: Metrics | None = None
+        compiled = set()
         for batch in self.task.batches("train", done) if keepers else ():
             states, metrics = step(states, batch, self._rates(rows, runs))
+            if shapes(batch) not in compiled:
+                compiled.add(shapes(batch))
+                for keeper in keepers.values():
+                    keeper.last_step = None  # a time that has compiling in it
             if pending is not None:
                 self._account(done, pending, rows, keepers)
                 if not keepers:
@@ -238,16 +243,17 @@ class _Group:
         """Measures the validation split of all; returns the states after it."""
         if "valid" not in self.task.splits or not keepers:
             return states
-        losses = evaluate(states.params, "valid")
+        losses = evaluate(states.used, "valid")
         after = []
         for k, place in enumerate(rows):
             state = _row(states, k)
             if place in keepers:
                 state = keepers[place].validated(done, state, losses[k])
-            after.append(state.plateau)
+            after.append((state.plateau, state.trigger))
         best = min(losses[rows.index(place)] for place in keepers)
         self.progress.message(f"step {done}  lowest valid loss {best:.4f}")
-        return states._replace(plateau=_stack(after))
+        plateau, trigger = _stack(after)
+        return states._replace(plateau=plateau, trigger=trigger)
 
     def _end(
         self,

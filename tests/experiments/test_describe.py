@@ -27,9 +27,9 @@ def described(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "figures"),
     [
-        ({"tokens": "char"}, {"bits_per_char": 3}),
-        ({"tokens": "byte"}, {"bits_per_byte": 3}),
-        ({"tokens": "word"}, {"perplexity": 8}),
+        ({"tokens": "char"}, {"bits_per_char": 3, "perplexity": 8}),
+        ({"tokens": "byte"}, {"bits_per_byte": 3, "perplexity": 8}),
+        ({"tokens": "word"}, {"perplexity": 8, "bits_per_word": 3}),
     ],
 )
 def test_what_a_token_is_says_what_is_quoted(described, settings, figures):

@@ -37,6 +37,8 @@ GOOD = {
     "fractions": ["100/0/0", "80/10/10", "1/1/1"],
     "data_dir": ["<folder>/data"],
     "cache_dir": ["<folder>/cache"],
+    "init_from": ["none"],
+    "vectors": ["none"],
 }
 FLAG_FILES = {
     "good": b"--features=4\n# a remark\n--tied\n",

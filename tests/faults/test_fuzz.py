@@ -126,9 +126,10 @@ def _check_data(config, experiment, data):
     pairs = zip(sum(read, []), _wanted(config.tokens, data), strict=True)
     assert all(got in (piece, "\ufffd", tokenizers.UNKNOWN) for got, piece in pairs)
     ids, batch = corpus.splits["train"], experiment.task.streams["train"][0]
-    assert batch.inputs.shape == (config.length, config.batch_size)
-    assert batch.inputs[:, 0].tolist() == ids[: config.length].tolist()
-    assert batch.targets[:, 0].tolist() == ids[1 : config.length + 1].tolist()
+    steps = len(batch.inputs) if config.length_buckets > 1 else config.length
+    assert batch.inputs.shape == (steps, config.batch_size)
+    assert batch.inputs[:, 0].tolist() == ids[:steps].tolist()
+    assert batch.targets[:, 0].tolist() == ids[1 : steps + 1].tolist()
 
 
 def _pieces(tokenizer, ids):

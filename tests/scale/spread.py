@@ -17,6 +17,7 @@ from rnnlab.data.streams import EvalStream, TrainStream
 from rnnlab.engines import auto
 from rnnlab.nn import TCN, LanguageModel, Softmax, Stack, Transformer
 from rnnlab.training import loop, mesh, resume, step
+from rnnlab.training.averaging import Averaging
 from rnnlab.training.checkpoints import Checkpoints
 from rnnlab.training.evaluate import evaluator
 from rnnlab.training.leaves import digest
@@ -24,7 +25,10 @@ from rnnlab.training.quiet import Quiet
 from rnnlab.training.settings import Training
 
 VOCAB, EMBEDDING, UNITS, ROWS, STEPS = 16, 8, 8, 8, 5
-SETTINGS = Training(steps=12, learning_rate=0.01, checkpoint_every=12, log_every=1)
+SETTINGS = Training(
+    steps=12, learning_rate=0.01, checkpoint_every=12, log_every=1,
+    averaging=Averaging(average="ema"),
+)  # fmt: skip
 # Each number of devices, and both rules with few and with many.
 SPREAD = (("replicated", 2), ("fsdp", 2), ("fsdp", 4), ("replicated", 8), ("fsdp", 8))
 RECURRENT = Stack((LSTM(UNITS),), auto(LSTM(UNITS)), 0.3)

@@ -96,15 +96,19 @@ def test_the_model_of_cost_is_that_of_a_ring(rule, devices, sent):
     assert late == pytest.approx(seconds + 0.1 * turns)
 
 
+KEPT = (".optimizer[1][0].mu", ".optimizer[1][0].nu")
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_wide_parameters_are_cut_and_what_adam_keeps_of_them(name):
+def test_wide_parameters_are_cut_with_what_is_kept_of_them(name):
+    """By Adam, and their mean."""
     rule, count = name.split("-")
     found = results()[name]
     cut = {path for path, spec in found["lies"].items() if spec != str(P())}
     memory = {".memory[0].c", ".memory[0].h"}
     wide = {
         f"{where}{leaf}"
-        for where in (".params", ".optimizer[1][0].mu", ".optimizer[1][0].nu")
+        for where in (*KEPT, ".params", ".average.params")
         for leaf in ("['embedding']", "['output']['decoder']")
     }
     assert cut == (memory | wide if rule == "fsdp" else memory)

@@ -1,0 +1,117 @@
+"""A trained model that follows the text it reads, and the settings that suit it."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from experiments.language_modeling import reading
+from experiments.language_modeling.task import LanguageTask
+from experiments.language_modeling.ways import Cache, Dynamic, Way
+from rnnlab.errors import InputError
+from rnnlab.nn import dynamic, pointer
+from rnnlab.nn.dynamic import Read, Window
+
+# What is tried: multiples of the rate that is given, and values of the others.
+FACTORS = 0.1, 0.3, 1.0, 3.0, 10.0
+DECAYS = 0.0, 0.001, 0.003, 0.01
+THETAS = 0.03, 0.1, 0.2, 0.3, 0.5, 1.0
+SHARES = 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5
+
+Settings = TypeVar("Settings", Dynamic, Cache)
+
+
+@dataclasses.dataclass(frozen=True)
+class Adapting:
+    """A trained model, and what it needs to follow a text.
+
+    Attributes:
+        task: with the model.
+        params: trained.
+        size: of gradients in training, by `sizes`, for the rule "rms".
+    """
+
+    task: LanguageTask
+    params: Any
+    size: Any = None
+
+    def costs(self, way: Way, text: Window) -> np.ndarray:
+        """Returns the nats of each target in a way of reading, [N]."""
+        reads = self._reads(way.dynamic, text)
+        if not way.cache.on:
+            return reading.costs(reads, text)
+        thetas = [way.cache.cache_theta]
+        nats, (log_p,) = reading.recalled(reads, text, way.cache.cache_size, thetas)
+        return np.asarray(pointer.mixed(nats, log_p, way.cache.cache_lambda))
+
+    def tuned(self, way: Way, text: Window) -> Way:
+        """Returns the way with the settings that make a text cheapest.
+
+        The rate comes first, then the decay with that rate, then theta and lambda
+        together.
+
+        Raises:
+            InputError: the loss is not finite with any rate.
+        """
+        if way.dynamic.on:
+            rates = [way.dynamic.rate * factor for factor in FACTORS]
+            for name, values in (("dynamic_rate", rates), ("dynamic_decay", DECAYS)):
+                tried = [dataclasses.replace(way.dynamic, **{name: v}) for v in values]
+                means = [self.costs(Way(one), text).mean() for one in tried]
+                way = Way(_cheapest(tried, means), way.cache)
+        return Way(way.dynamic, self._tuned_cache(way, text)) if way.cache.on else way
+
+    def _tuned_cache(self, way: Way, text: Window) -> Cache:
+        """Returns the best theta and lambda of all pairs: the text is read once."""
+        reads = self._reads(way.dynamic, text)
+        nats, by_theta = reading.recalled(reads, text, way.cache.cache_size, THETAS)
+        tried, means = [], []
+        for (theta, log_p), share in itertools.product(
+            zip(THETAS, by_theta, strict=True), SHARES
+        ):
+            tried.append(
+                dataclasses.replace(way.cache, cache_theta=theta, cache_lambda=share)
+            )
+            means.append(np.mean(pointer.mixed(nats, log_p, share)))
+        return _cheapest(tried, means)
+
+    def _reads(self, settings: Dynamic, text: Window) -> Iterator[Read]:
+        """Yields what the model reads in each piece of a text."""
+        model = self.task.model
+        match settings.dynamic:
+            case "none":
+                return reading.plainly(model, self.params, text)
+            case "rms":
+                rule = dynamic.scaled(
+                    self.params, self.size, settings.rate, settings.dynamic_decay
+                )
+            case _:
+                rule = dynamic.plain(self.params, settings.rate, settings.dynamic_decay)
+        return reading.following(model, rule, text, settings.dynamic_length)
+
+
+def sizes(task: LanguageTask, params: Any, batches: int | None = None) -> Any:
+    """Returns the sizes of gradients on the training split; see `dynamic.sizes`.
+
+    Args:
+        task: whose batches are read, without dropout.
+        params: trained.
+        batches: how many; None for one epoch.
+    """
+    count = task.steps_per_epoch if batches is None else batches
+    windows = (Window(*batch[:3]) for batch in task.batches("train"))
+    carries = task.memory("train")
+    return dynamic.sizes(task.model, params, carries, itertools.islice(windows, count))
+
+
+def _cheapest(tried: Sequence[Settings], means: Sequence[float]) -> Settings:
+    """Returns the settings with the least mean, of those with a finite one."""
+    found = np.where(np.isfinite(means), means, np.inf)
+    if np.isinf(found).all():
+        raise InputError(
+            f"A rate that keeps the loss finite was wanted, and of those from"
+            f" {tried[0]} on none does; lower --dynamic_rate."
+        )
+    return tried[int(np.argmin(found))]

@@ -1,0 +1,71 @@
+"""Evaluates a model that follows the text: `python -m launch.adapt --workdir=DIR`.
+
+With `--dynamic=rms` or `sgd` its parameters follow the text, a step after each
+`--dynamic_length` tokens of a row; with `--cache_size=2000` it is mixed with a cache of
+its last states; with both, with both. `--tune` chooses the settings on the valid split.
+A row is a text of its own to the cache, and all rows share the parameters: the papers'
+figures are those of `--eval_batch_size=1`. The figures of each way, those of plain
+evaluation first, are printed and kept in the workdir's `result.json`.
+"""
+
+import json
+import time
+
+from absl import flags
+
+from experiments.language_modeling.ways import Cache, Dynamic, ways
+from launch.flags import define, read, start
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string(
+    "workdir", None, "folder of a finished or stopped run", required=True
+)
+flags.DEFINE_enum("split", "test", ["valid", "test"], "what to measure on")
+flags.DEFINE_string("data", None, "where the run's data lies now, if it has moved")
+flags.DEFINE_string("cache_dir", None, "of tokenised text; by default ~/.cache/rnnlab")
+flags.DEFINE_integer("eval_batch_size", 1, "rows of text side by side", lower_bound=1)
+flags.DEFINE_bool("tune", False, "choose the settings on the valid split")
+flags.DEFINE_integer("tune_tokens", 50_000, "of valid, about, at most", lower_bound=1)
+flags.DEFINE_integer(
+    "statistics",
+    None,
+    "training batches that tell how large gradients are; by default an epoch",
+    lower_bound=1,
+)
+
+
+def main() -> None:
+    """Evaluates the best checkpoint in each way and prints the figures as JSON."""
+    from experiments.language_modeling import adapt, reading
+    from launch import results, trained
+    from rnnlab.training import workdir
+
+    compared = ways(read(Dynamic), read(Cache))
+    given = {"eval_batch_size": FLAGS.eval_batch_size, "cache_dir": FLAGS.cache_dir}
+    given |= {"data": FLAGS.data} if FLAGS["data"].present else {}
+    needed = (FLAGS.split, "valid") if FLAGS.tune else (FLAGS.split,)
+    _, experiment, params, _ = trained.with_data(FLAGS.workdir, given, *needed)
+    task = experiment.task
+    rms = any(way.dynamic.dynamic == "rms" for way in compared.values())
+    size = adapt.sizes(task, params, FLAGS.statistics) if rms else None
+    model = adapt.Adapting(task, params, size)
+    text = reading.whole(task, FLAGS.split)
+    found = {}
+    for name, way in compared.items():
+        if FLAGS.tune:
+            valid = reading.whole(task, "valid")
+            way = model.tuned(way, reading.beginning(valid, FLAGS.tune_tokens))
+        begun = time.perf_counter()
+        figures = results.measured(experiment, model.costs(way, text), FLAGS.split)
+        figures["seconds"] = round(time.perf_counter() - begun, 1)  # with compiling
+        found[name] = way.settings | figures
+        print(json.dumps({name: found[name]}, indent=2), flush=True)
+    found["eval_batch_size"] = FLAGS.eval_batch_size
+    results.add(workdir.resolve(FLAGS.workdir), {f"{FLAGS.split}_adapted": found})
+
+
+if __name__ == "__main__":
+    define(Dynamic())
+    define(Cache())
+    start(main)

@@ -1,0 +1,84 @@
+"""Figures with intervals, launch.adapt, launch.breakdown: as a person starts them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SMALL = ["--features=8", "--batch_size=4", "--length=10", "--steps=20", "--dropout=0.2"]
+
+
+def run(name, *flags):
+    command = [sys.executable, "-m", f"launch.{name}", *flags]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=240
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def folder(corpus, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    given = [f"--data={corpus}", f"--cache_dir={corpus.parent / 'cache'}", *SMALL]
+    given.append("--fractions=80/0/20")
+    code, _, err = run("run", *given, f"--workdir={folder}")
+    assert code == 0, err
+    return folder
+
+
+def result(folder):
+    return json.loads((folder / "result.json").read_text())
+
+
+def test_figures_have_intervals_and_masks(folder):
+    code, out, err = run("evaluate", f"--workdir={folder}", "--masks=3")
+    assert code == 0, err
+    found = result(folder)["test"]
+    assert found == json.loads(out)["test"]
+    low, high = found["95% interval"]["perplexity"]
+    assert low < found["perplexity"] < high
+    alone = found["masks"]["loss_alone"]
+    assert len(alone) == 3 and found["masks"]["loss"] < max(alone)
+
+
+def test_each_way_is_kept(folder):
+    flags = ["--dynamic=rms", "--statistics=2", "--cache_size=30", "--cache_theta=0.5"]
+    code, out, err = run("adapt", f"--workdir={folder}", *flags)
+    assert code == 0, err
+    found = result(folder)["test_adapted"]
+    ways = ["plain", "dynamic", "cache", "dynamic and cache"]
+    assert all(f'"{way}": {{' in out for way in ways)
+    assert [*found] == [*ways, "eval_batch_size"] and found["eval_batch_size"] == 1
+    assert found["dynamic"]["dynamic_rate"] == 3e-5
+    assert found["cache"]["cache_theta"] == 0.5
+    assert found["cache"]["loss"] < found["plain"]["loss"]
+
+
+def test_a_breakdown_leaves_figures_pictures_and_a_page(folder):
+    flags = ["--split=test", "--shown=50", "--most=5"]
+    code, out, err = run("breakdown", f"--workdir={folder}", *flags)
+    assert code == 0, err
+    kept = json.loads((folder / "breakdown.json").read_text())
+    assert kept == json.loads(out)
+    assert len(kept["dearest_tokens"]) == len(kept["dearest_places"]) == 5
+    for groups in kept["by"].values():
+        assert sum(group["share"] for group in groups) == pytest.approx(1)
+    for name in ("breakdown", "calibration"):
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (folder / f"{name}.svg").read_bytes().startswith(b"<?xml")
+    assert (folder / "tokens.html").read_text().count(' nats">') == 50
+
+
+def test_what_cannot_be_followed_is_one_line(folder):
+    flags = ["--cache_size=9", "--tune"]
+    code, _, err = run("adapt", f"--workdir={folder}", *flags)
+    assert code == 2 and err.startswith("error: ") and err.count("\n") == 1
+    assert "data has (train, test), got valid" in err
+
+
+def test_nothing_to_measure(tmp_path):
+    code, _, err = run("adapt", f"--workdir={tmp_path}", "--cache_size=9")
+    assert code == 4 and str(tmp_path) in err and err.count("\n") == 1

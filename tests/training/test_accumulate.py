@@ -1,0 +1,64 @@
+"""Several batches to one update: as if their rows were those of a single batch."""
+
+import dataclasses
+
+import jax
+import numpy as np
+from tiny import SETTINGS, make_task
+
+from rnnlab.cells import Elman
+from rnnlab.training import step
+from rnnlab.training.optimizers import chain
+
+PLAIN = dataclasses.replace(
+    SETTINGS, optimizer="sgd", momentum=0.9, learning_rate=0.5, clip_norm=0.05
+)
+
+
+def undropped(rows):
+    """Returns a task of so many rows, without dropout."""
+    task = make_task(Elman(3), rows)
+    stack = task.model.stack.clone(dropout=0.0)
+    return dataclasses.replace(task, model=task.model.clone(stack=stack))
+
+
+def rows_of(batch, rows):
+    """Returns some rows of a batch."""
+    parts = (part[:, rows] for part in batch[:3])
+    return batch._replace(**dict(zip(batch._fields, parts, strict=False)))
+
+
+def test_three_batches_are_one_of_three_times_the_rows():
+    whole, part = undropped(6), undropped(2)
+    threefold = dataclasses.replace(PLAIN, accumulate=3)
+    once = jax.jit(step.update(whole, PLAIN, 99))
+    thrice = jax.jit(step.update(part, threefold, 99))
+    wanted, found = step.init(whole, PLAIN), step.init(part, threefold)
+    for _, batch in zip(range(2), whole.batches("train"), strict=False):
+        batch = batch._replace(reset=np.array(True))
+        wanted, _ = once(wanted, batch)
+        for k in range(3):
+            before = found.params
+            some = rows_of(batch, slice(2 * k, 2 * k + 2))
+            found, metrics = thrice(found, some)
+            changed = jax.tree.map(lambda a, b: (a != b).any(), found.params, before)
+            assert any(jax.tree.leaves(changed)) == (k == 2)
+            assert float(metrics.grad_norm) > 0.05  # it is the mean that is clipped
+    assert (int(wanted.step), int(found.step)) == (2, 6)
+    for mine, other in zip(
+        jax.tree.leaves(found.params), jax.tree.leaves(wanted.params), strict=True
+    ):
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-6)
+
+
+def test_what_draws_numbers_draws_them_once_an_update():
+    params = {"w": np.ones(3, np.float32)}
+    noisy = dataclasses.replace(PLAIN, gradient_noise=0.1)
+    ends = []
+    for settings, count in ((noisy, 1), (dataclasses.replace(noisy, accumulate=2), 2)):
+        optimizer = chain(settings)
+        state = optimizer.init(params)
+        for _ in range(count):
+            updates, state = optimizer.update(params, state, params)
+        ends.append(updates["w"])
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-6)
