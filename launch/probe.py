@@ -7,7 +7,6 @@ whole: what the gradient loses by truncation. The figures are printed and kept i
 workdir's `probe.json`, with the curves that `probe.png` shows.
 """
 
-import dataclasses
 import itertools
 import json
 import math
@@ -30,35 +29,22 @@ flags.DEFINE_integer("batches", 4, "of the split, one after the other", lower_bo
 
 def main() -> None:
     """Probes the best checkpoint, prints the figures as JSON and draws them."""
-    import experiments
-    from launch import examine, panels, records, trained
+    from launch import examine, panels, trained
     from rnnlab import files
-    from rnnlab.errors import InputError
     from rnnlab.training import workdir
 
-    record, task, state = trained.restore(FLAGS.workdir)
-    if record.experiment != "language_modeling":
-        raise InputError(
-            f"launch.probe looks into runs of language_modeling, got one of"
-            f" {record.experiment}; pass the --workdir of another run."
-        )
     given = {"data": FLAGS.data} if FLAGS["data"].present else {}
-    given["cache_dir"] = FLAGS.cache_dir  # not where a stranger's record says
-    config = dataclasses.replace(record.config, **given, engine="auto")
-    experiment = experiments.load(record.experiment).build(config)
-    records.check_data(record, dataclasses.replace(record, data=experiment.record))
-    if FLAGS.split not in experiment.task.splits:
-        raise InputError(
-            f"--split must be one that the data has"
-            f" ({', '.join(experiment.task.splits)}), got {FLAGS.split}."
-        )
-    batches = experiment.task.batches(FLAGS.split)
+    # Not the cache that a stranger's record names, nor another machine's engine.
+    given |= {"cache_dir": FLAGS.cache_dir, "engine": "auto"}
+    model = trained.with_data(FLAGS.workdir, given, FLAGS.split)
+    task, config = model.experiment.task, model.record.config
+    batches = task.batches(FLAGS.split)
     batch = examine.sequence(itertools.islice(batches, FLAGS.batches))
-    found = examine.examine(task, state.params, batch, config.length)
+    found = examine.examine(task, model.params, batch, config.length)
     folder = workdir.resolve(FLAGS.workdir)
     title = f"{folder.name}: {config.cell}, {config.features} units, {FLAGS.split}"
     panels.draw(folder / "probe.png", found, title)
-    whole = plain({"split": FLAGS.split, "step": int(state.step)} | found)
+    whole = plain({"split": FLAGS.split, "step": model.step} | found)
     files.write_json(folder / "probe.json", whole)
     long = {"curves", "singular_values"}
     whole["layers"] = [

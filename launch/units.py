@@ -5,7 +5,6 @@ colour of a unit's value, for any unit of any layer, and the units that follow w
 be told of a place in a text, such as quotes, brackets and the column.
 """
 
-import dataclasses
 import itertools
 from pathlib import Path
 
@@ -40,17 +39,19 @@ def main() -> None:
     from rnnlab.training import workdir
 
     record, task, state = trained.restore(FLAGS.workdir)
-    if record.experiment != "language_modeling":
-        raise InputError(
-            f"launch.units reads a text with a run of language_modeling, got one of"
-            f" {record.experiment}; pass the --workdir of another run."
-        )
     tokenizer = tokenizers.from_json(record.data["tokenizer"])
     if FLAGS.text is None:
-        ids, source = _of_split(record), f"{FLAGS.split} split of the run's data"
+        ids, source = _of_split(), f"{FLAGS.split} split of the run's data"
     else:
-        path = Path(FLAGS.text).expanduser()
-        ids, source = tokenizer.encode(files.read(path).decode(errors="replace")), path
+        source = Path(FLAGS.text).expanduser()
+        try:
+            text = files.read(source).decode(errors="replace")
+        except OSError as error:
+            raise InputError(
+                f"--text must be a file that can be read, got {source}"
+                f" ({error.strerror}); name another."
+            ) from error
+        ids = tokenizer.encode(text)
     ids = np.asarray(ids[: FLAGS.length], np.int32)
     if len(ids) < 2:
         raise InputError(f"A text of two tokens or more was wanted, got {len(ids)}.")
@@ -71,28 +72,18 @@ def main() -> None:
     print(out)
 
 
-def _of_split(record):
+def _of_split():
     """Returns the first tokens of a split of the run's data."""
     import numpy as np
 
-    import experiments
-    from launch import records
-    from rnnlab.errors import InputError
+    from launch import trained
 
     given = {"data": FLAGS.data} if FLAGS["data"].present else {}
-    given |= {"cache_dir": FLAGS.cache_dir, "engine": "auto"}
-    config = dataclasses.replace(record.config, **given)
-    experiment = experiments.load(record.experiment).build(config)
-    records.check_data(record, dataclasses.replace(record, data=experiment.record))
-    if FLAGS.split not in experiment.task.splits:
-        raise InputError(
-            f"--split must be one that the data has"
-            f" ({', '.join(experiment.task.splits)}), got {FLAGS.split}."
-        )
-    batches = itertools.islice(
-        experiment.task.batches(FLAGS.split), -(-FLAGS.length // config.length)
-    )
-    return np.concatenate([batch.inputs[:, 0] for batch in batches])
+    given |= {"cache_dir": FLAGS.cache_dir, "engine": "auto", "eval_batch_size": 1}
+    found = trained.with_data(FLAGS.workdir, given, FLAGS.split)
+    windows = -(-FLAGS.length // found.record.config.length)
+    batches = itertools.islice(found.experiment.task.batches(FLAGS.split), windows)
+    return np.concatenate([batch.inputs[batch.mask[:, 0], 0] for batch in batches])
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ GOOD = {
     "fractions": ["100/0/0", "80/10/10", "1/1/1"],
     "data_dir": ["<folder>/data"],
     "cache_dir": ["<folder>/cache"],
+    "cutoffs": ["2,5", "none"],
     "init_from": ["none"],
     "vectors": ["none"],
 }

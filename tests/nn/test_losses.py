@@ -1,5 +1,7 @@
 """`cross_entropy` equals optax's on the same logits, whichever way it is computed."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -40,9 +42,9 @@ def close(actual, desired, tolerance):
         np.testing.assert_allclose(a, d, rtol=tolerance, atol=tolerance)
 
 
-def take_blocks(monkeypatch, block):
+def take_blocks(monkeypatch, block, rows):
     monkeypatch.setattr(losses, "HELD", 0)
-    monkeypatch.setattr(losses, "BLOCK", block)
+    monkeypatch.setattr(losses, "BLOCK", block * rows)
 
 
 CASES = [  # block, classes, batch
@@ -61,13 +63,13 @@ def test_equals_optax(monkeypatch, block, classes, batch, dtype):
         inputs = draw(classes, batch, dtype)
         wanted = value_and_grads(by_optax, *inputs)
         if block is not None:
-            take_blocks(monkeypatch, block)
+            take_blocks(monkeypatch, block, math.prod(batch))
         close(value_and_grads(cross_entropy, *inputs), wanted, TOLERANCE[dtype])
 
 
 def test_equals_optax_at_the_size_that_takes_blocks():
-    classes, rows = losses.BLOCK + 1001, losses.HELD // losses.BLOCK
-    assert classes * rows > losses.HELD and classes % losses.BLOCK
+    classes, rows = 5097, 2048
+    assert classes * rows > losses.HELD and classes % (losses.BLOCK // rows)
     inputs = draw(classes, (rows,), "float32")
     wanted = value_and_grads(by_optax, *inputs)
     close(value_and_grads(cross_entropy, *inputs), wanted, 1e-4)  # sums of 2048 rows
@@ -78,7 +80,7 @@ def test_extreme_logits_stay_finite(monkeypatch, block):
     floats, targets, weights = draw(19, (6,), "float32", scale=1e4)
     wanted = value_and_grads(by_optax, floats, targets, weights)
     if block is not None:
-        take_blocks(monkeypatch, block)
+        take_blocks(monkeypatch, block, 6)
     nats, grads = value_and_grads(cross_entropy, floats, targets, weights)
     assert np.abs(floats["h"] @ floats["kernel"].T).max() > 1e4
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((nats, grads)))
@@ -89,3 +91,20 @@ def test_a_hopeless_class_costs_its_distance():
     h, kernel = jnp.ones((1, 1)), jnp.array([[0.0], [1e4], [-1e4]])
     nats = jax.jit(cross_entropy)(h, kernel, jnp.zeros(3), jnp.array([2]))
     np.testing.assert_array_equal(nats, [2e4])
+
+
+@pytest.mark.parametrize(("rows", "classes"), [(700, 33_000), (400, 267_000)])
+def test_many_logits_are_never_held(rows, classes):
+    """By XLA's account; optax needs the logits and their gradient."""
+    shapes = (rows, 8), (classes, 8), (classes,)
+    floats = [jax.ShapeDtypeStruct(shape, "float32") for shape in shapes]
+    targets = jax.ShapeDtypeStruct((rows,), "int32")
+
+    def temporaries(function):
+        grads = jax.grad(lambda *args: jnp.mean(function(*args)), argnums=(0, 1, 2))
+        program = jax.jit(grads).lower(*floats, targets).compile()
+        return program.memory_analysis().temp_size_in_bytes
+
+    logits = 4 * rows * classes
+    assert temporaries(by_optax) >= 2 * logits
+    assert temporaries(cross_entropy) < 4 * 4 * losses.BLOCK < logits / 2
