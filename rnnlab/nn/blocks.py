@@ -67,14 +67,15 @@ class Blocks(nn.Module):
         x = self._drop(x, self.dropout_in, train)
         out = added(2 * len(self.cells))
         after = []
-        for cell, carry in zip(self.cells, carries, strict=True):
+        for k, (cell, carry) in enumerate(zip(self.cells, carries, strict=True)):
+            below = nn.RMSNorm(name=f"cell_norm_{k}")(x)
             layer = Recurrent(cell, self.engine, self.weight_drop)
-            carry, y = layer(carry, nn.RMSNorm()(x), train=train)
+            carry, y = layer(carry, below, train=train)
             x += self._drop(y, self.dropout, train)
-            y = GatedNetwork(out)(nn.RMSNorm()(x))
+            y = GatedNetwork(out)(nn.RMSNorm(name=f"network_norm_{k}")(x))
             x += self._drop(y, self.dropout, train)
             after.append(carry)
-        return tuple(after), nn.RMSNorm()(x)
+        return tuple(after), nn.RMSNorm(name=f"last_norm_{len(self.cells) - 1}")(x)
 
     def _drop(self, x, rate, train):
         """Returns x after dropout, at the own rate where there is none."""

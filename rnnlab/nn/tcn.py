@@ -66,19 +66,20 @@ class TCN(nn.Module):
         x = drop(self, x, rate, train, self._axes)
         after = []
         for k, (carry, features) in enumerate(zip(carries, self.features, strict=True)):
-            carry, x = self._block(carry, x, features, 2**k, train)
+            carry, x = self._block(k, carry, x, features, train)
             after.append(carry)
         return tuple(after), x
 
-    def _block(self, carry, x, features, dilation, train):
+    def _block(self, k, carry, x, features, train):
         """Returns one block's carry and output."""
         below, after = x, []
-        for past in carry:
-            past, y = CausalConv(features, self.kernel, dilation)(past, below)
+        for name, past in zip(("first", "second"), carry, strict=True):
+            conv = CausalConv(features, self.kernel, 2**k, name=f"{name}_{k}")
+            past, y = conv(past, below)
             below = drop(self, nn.relu(y), self.dropout, train, self._axes)
             after.append(past)
         if x.shape[-1] != features:
-            x = nn.Dense(features, kernel_init=KERNEL)(x)
+            x = nn.Dense(features, kernel_init=KERNEL, name=f"map_{k}")(x)
         return tuple(after), nn.relu(x + below)
 
     @property

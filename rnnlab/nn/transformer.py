@@ -94,14 +94,16 @@ class Transformer(nn.Module):
         mask = visible(carries.held, steps, self.context)
         out = added(2 * self.layers)
         after = []
-        for past in carries.layers:
-            past, y = Attention(self.heads, out)(past, mask, nn.RMSNorm()(x))
+        for k, past in enumerate(carries.layers):
+            below = nn.RMSNorm(name=f"attention_norm_{k}")(x)
+            past, y = Attention(self.heads, out)(past, mask, below)
             x += self._drop(y, self.dropout, train)
-            y = GatedNetwork(out)(nn.RMSNorm()(x))
+            y = GatedNetwork(out)(nn.RMSNorm(name=f"network_norm_{k}")(x))
             x += self._drop(y, self.dropout, train)
             after.append(past)
         held = jnp.minimum(carries.held + steps, self.context)
-        return Seen(held, tuple(after)), nn.RMSNorm()(x).swapaxes(0, 1)
+        y = nn.RMSNorm(name=f"last_norm_{self.layers - 1}")(x)
+        return Seen(held, tuple(after)), y.swapaxes(0, 1)
 
     def _drop(self, x, rate, train):
         """Returns x [B, T, H] after dropout, at the own rate where there is none."""

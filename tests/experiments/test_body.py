@@ -10,6 +10,7 @@ from absl import flags
 from experiments.language_modeling import build
 from experiments.language_modeling.body import Body
 from experiments.language_modeling.config import Config
+from experiments.language_modeling.depths import depths
 from experiments.language_modeling.regularization import Regularization
 from launch.flags import define, parse, read
 from rnnlab.data.tokenizers import Char
@@ -43,6 +44,19 @@ def test_what_a_body_has_no_use_for_is_refused(settings, words):
 def test_what_no_body_asked_for_uses_is_refused(name):
     with pytest.raises(InputError, match=f"--{name} needs --body=t.*=blocks; leave"):
         Body("blocks", **{name: 2})
+
+
+@pytest.mark.parametrize("body", ["tcn", "transformer", "blocks"])
+def test_each_parameter_knows_its_layer(body):
+    config = Config(body=Body(body), features=8, layers=3, embedding=5)
+    task = build.rebuild(config, {"tokenizer": Char("ab", False).to_json()})
+    params = jax.eval_shape(task.init, jax.random.key(0))
+    found = depths(params, tied=False)
+    assert found["embedding"] == 4
+    for name, inside in found["stack"].items():
+        last = name[-1] if name != "entry" else 0
+        assert {*jax.tree.leaves(inside)} == {3 - int(last)}
+    assert {*jax.tree.leaves(found["stack"])} == {1, 2, 3}
 
 
 def read_file(name):

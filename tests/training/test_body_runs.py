@@ -13,7 +13,7 @@ from experiments.language_modeling import probe
 from rnnlab.cells import LSTM
 from rnnlab.errors import Preempted
 from rnnlab.nn import TCN, Blocks, LanguageModel, Softmax, Transformer
-from rnnlab.nn.sampling import Sampling, sample
+from rnnlab.nn.generation import Sampling, sample
 from rnnlab.training import loop
 
 BODIES = {
@@ -51,7 +51,7 @@ def test_text_is_drawn_step_by_step_as_if_it_were_read_anew(name):
     params = jax.tree.map(lambda p: 3 * p, params)  # no two tokens as likely
     prompt = np.array([[1, 2], [3, 4], [5, 6]])
     greedy = Sampling(temperature=0)
-    drawn = [*sample(model, params, prompt, 12, jax.random.key(0), greedy)]
+    drawn = [*sample(model, params, prompt.T, 12, jax.random.key(0), greedy)]
     text = np.concatenate([prompt, drawn])
     given = {"params": params}, model.initial((2,)), text
     _, logits = jax.jit(model.apply)(*given)
