@@ -26,9 +26,9 @@ class Model:
         folder = pathlib.Path(folder)
         program = export.deserialize(bytearray((folder / "program.bin").read_bytes()))
         self._step = jax.jit(program.call)
-        with np.load(folder / "params.npz", allow_pickle=False) as found:
+        with np.load(folder / "params.npz") as found:
             self._params = jax.device_put({name: found[name] for name in found.files})
-        with np.load(folder / "carries.npz", allow_pickle=False) as found:
+        with np.load(folder / "carries.npz") as found:
             self._carries = [found[str(k)] for k in range(len(found.files))]
         self.tokenizer = json.loads((folder / "tokenizer.json").read_text())
 

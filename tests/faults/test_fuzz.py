@@ -102,7 +102,8 @@ def _parts(argv):
 
     As a line shows them, and not of values so short that any line might have them.
     """
-    parts = [part for token in argv for part in token.lstrip("-").partition("=")]
+    tokens = [token.lstrip("-") for token in argv]
+    parts = [part for token in tokens for part in (token, *token.partition("="))]
     quoted = [repr(part) for part in parts]
     parts += [*quoted, *(part[1:-1] for part in quoted), *map(shown, parts)]
     parts += [f"--{part}" for part in parts]

@@ -1,6 +1,5 @@
 """What a sweep varies, from its text: values, ranges, draws, and what is refused."""
 
-import dataclasses
 import math
 
 import numpy as np
@@ -12,6 +11,7 @@ import experiments
 from launch.sweeping import space
 from launch.sweeping.space import Choice, Range, Settings
 from rnnlab.errors import InputError
+from rnnlab.options import flat
 
 SETTINGS = Settings(experiments.config("language_modeling")())
 
@@ -131,7 +131,6 @@ def test_more_draws_begin_with_fewer():
 
 def test_every_setting_of_the_experiment_can_be_varied():
     config = experiments.config("language_modeling")()
-    for field in dataclasses.fields(config.training):
-        text = str(getattr(config.training, field.name)).lower()
-        (values,) = SETTINGS.choices("grid", f"{field.name}={text}").values()
-        assert values == (getattr(config.training, field.name),)
+    for name, value in flat(config.training).items():
+        (values,) = SETTINGS.choices("grid", f"{name}={str(value).lower()}").values()
+        assert values == (value,)
