@@ -134,7 +134,11 @@ def language_task(shape: Shape, batches: TrainStream) -> LanguageTask:
 
 def ours(shape: Shape, batches: TrainStream) -> Callable[[], float]:
     """Returns one step of rnnlab's own training, on the next batch; gives the loss."""
-    task = language_task(shape, batches)
+    return steps(language_task(shape, batches))
+
+
+def steps(task: LanguageTask) -> Run:
+    """Returns one step of training a task, on its next batch; gives the loss."""
     step = training.train_step(task, SETTINGS, steps=10**6)
     state = training.init(task, SETTINGS)
     upcoming = task.batches("train")

@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 
 from experiments.language_modeling.task import LanguageTask
-from launch.bench_lm import SETTINGS, Shape, stream
+from launch.bench_lm import Shape, steps, stream
 from launch.outcome import Measurement, Outcome, measurement
 from launch.turns import Run, in_turns
 from rnnlab.cells import LSTM
 from rnnlab.engines import auto
 from rnnlab.nn import LanguageModel, Softmax, Stack
-from rnnlab.training import step as training
 
 SHAPES = (
     Shape(batch=20, steps=35, features=650, vocab_size=10_000),
@@ -83,15 +82,4 @@ def ready(shape: Shape, name: str) -> Run:
     model = LanguageModel(
         shape.features, stack, Softmax(shape.vocab_size, tied=True), **of_model
     )
-    batches = stream(shape)
-    task = LanguageTask(model, {"train": batches}, {"train": shape.batch})
-    step = training.train_step(task, SETTINGS, steps=10**6)
-    state = training.init(task, SETTINGS)
-    upcoming = task.batches("train")
-
-    def run():
-        nonlocal state
-        state, metrics = step(state, next(upcoming))
-        return float(metrics.loss)
-
-    return run
+    return steps(LanguageTask(model, {"train": stream(shape)}, {"train": shape.batch}))
