@@ -260,6 +260,7 @@ def test_the_mean_gradient_of_samples_is_that_of_the_softmax():
 
 
 def test_a_mixture_holds_no_logits_of_all_experts(monkeypatch):
+    monkeypatch.setattr(losses, "WHOLE", 1 << 16)
     monkeypatch.setattr(losses, "HELD", 1 << 16)
     monkeypatch.setattr(losses, "BLOCK", 1 << 14)
     rows, classes, experts = 64, 4000, 8
