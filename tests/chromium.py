@@ -1,7 +1,10 @@
 """Chromium without a window, a network or a memory of its own."""
 
-import contextlib
 import shutil
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
@@ -18,12 +21,12 @@ FLAGS = (
 )
 
 
-@contextlib.contextmanager
-def opened(profile):
-    """Returns Chromium, driven by selenium, with an empty folder for its profile."""
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """Returns Chromium, driven by selenium."""
+    if CHROMIUM is None or DRIVER is None:
+        pytest.skip("no chromium and chromedriver to show it")
+    profile = tmp_path_factory.mktemp("profile")
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for flag in (*FLAGS, "--window-size=1280,900", f"--user-data-dir={profile}"):

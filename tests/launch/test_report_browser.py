@@ -2,27 +2,16 @@
 
 import made_runs
 import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from launch import runs
 from launch.parts import whole
 from launch.parts.subject import subject
-from tests.chromium import CHROMIUM, DRIVER, opened
 
 HERE = """const here = document.activeElement;
 return [here, here.localName, here.ariaLabel ?? here.innerText];"""
 CURVES = '[data-chart="Learning curves"]'
-
-if CHROMIUM is None or DRIVER is None:
-    pytest.skip("no chromium and chromedriver to show it", allow_module_level=True)
-pytest.importorskip("selenium")
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with opened(tmp_path_factory.mktemp("profile")) as driver:
-        yield driver
 
 
 @pytest.fixture(scope="module")

@@ -2,24 +2,13 @@
 
 import numpy as np
 import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from launch.parts.units import page as made
 from launch.parts.units import units
-from tests.chromium import CHROMIUM, DRIVER, opened
-
-if CHROMIUM is None or DRIVER is None:
-    pytest.skip("no chromium and chromedriver to show it", allow_module_level=True)
-pytest.importorskip("selenium")
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
 
 TEXT = [*'say "<b>" (1)\n', "</script>", *"end\n"]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with opened(tmp_path_factory.mktemp("profile")) as driver:
-        yield driver
 
 
 @pytest.fixture(scope="module")

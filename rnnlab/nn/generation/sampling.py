@@ -77,7 +77,8 @@ def nucleus(logits: jax.Array, mass: float) -> jax.Array:
 
     A token is where those likelier than it hold less. The bits of the lowest such
     probability are searched for by halves, as those of floats from 0 to 1 are ordered
-    like them: 30 sums in place of a sort, which takes 30 times as long on a CPU.
+    like them: 30 sums in place of a sort, which at 10,000 tokens takes 9 times as long
+    for one row on two CPU cores, and 30 times for 64.
 
     Args:
         logits: [..., V].
