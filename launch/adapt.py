@@ -14,16 +14,14 @@ import time
 from absl import flags
 
 from experiments.language_modeling.ways import Cache, Dynamic, ways
+from launch import of_run
 from launch.flags import define, read, start
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string(
-    "workdir", None, "folder of a finished or stopped run", required=True
-)
+of_run.define_workdir()
+of_run.define_data()
 flags.DEFINE_enum("split", "test", ["valid", "test"], "what to measure on")
-flags.DEFINE_string("data", None, "where the run's data lies now, if it has moved")
-flags.DEFINE_string("cache_dir", None, "of tokenised text; by default ~/.cache/rnnlab")
 flags.DEFINE_integer("eval_batch_size", 1, "rows of text side by side", lower_bound=1)
 flags.DEFINE_bool("tune", False, "choose the settings on the valid split")
 flags.DEFINE_integer("tune_tokens", 50_000, "of valid, about, at most", lower_bound=1)
@@ -42,8 +40,7 @@ def main() -> None:
     from rnnlab.training import workdir
 
     compared = ways(read(Dynamic), read(Cache))
-    given = {"eval_batch_size": FLAGS.eval_batch_size, "cache_dir": FLAGS.cache_dir}
-    given |= {"data": FLAGS.data} if FLAGS["data"].present else {}
+    given = of_run.given() | {"eval_batch_size": FLAGS.eval_batch_size}
     needed = (FLAGS.split, "valid") if FLAGS.tune else (FLAGS.split,)
     _, experiment, params, _ = trained.with_data(FLAGS.workdir, given, *needed)
     task = experiment.task

@@ -10,44 +10,45 @@ section of speed is made.
 """
 
 import importlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl import flags
 
-from launch import markers
 from launch.flags import start
+from launch.measuring import markers
 from rnnlab.errors import InputError
 from rnnlab.files import write_atomic
 
 if TYPE_CHECKING:  # --help does without numpy
-    from launch.outcome import Outcome
+    from launch.measuring.outcome import Outcome
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLES, README = ROOT / "BENCHMARKS.md", ROOT / "README.md"
 HISTORY = ROOT / "docs" / "benchmarks.jsonl"
 
-# Modules with a function `measure(repeats) -> Outcome`, loaded when they are asked for.
-SUITES: Mapping[str, str] = {
-    "engines": "launch.bench_engines",
-    "generation": "launch.bench_generation",
-    "lm": "launch.bench_lm",
-    "memory": "launch.bench_memory",
-    "newton": "launch.bench_newton",
-    "peers": "launch.bench_peers",
-    "probes": "launch.bench_probes",
-    "regularization": "launch.bench_regularization",
-    "safety": "launch.bench_safety",
-    "scaling": "launch.bench_scaling",
-    "scan_vs_unrolled": "launch.bench_scan_vs_unrolled",
-    "seeds": "launch.bench_seeds",
-    "startup": "launch.bench_startup",
-}
+# Modules of launch/suites, each with a function `measure(repeats) -> Outcome`, loaded
+# when they are asked for.
+SUITES = (
+    "dynamic",
+    "engines",
+    "generation",
+    "lm",
+    "memory",
+    "newton",
+    "peers",
+    "probes",
+    "regularization",
+    "safety",
+    "scaling",
+    "scan_vs_unrolled",
+    "seeds",
+    "startup",
+)
 # Those that also have a function `sides() -> {name: () -> what is timed}`.
 COMPARED = ("engines", "generation", "lm", "peers", "scan_vs_unrolled")
 
-SUITE = flags.DEFINE_enum("suite", None, list(SUITES), "what to measure", required=True)
+SUITE = flags.DEFINE_enum("suite", None, SUITES, "what to measure", required=True)
 REPEATS = flags.DEFINE_integer("repeats", 9, "turns, or processes", lower_bound=1)
 WRITE = flags.DEFINE_bool(
     "write", False, "replace the table in BENCHMARKS.md, and what else the suite writes"
@@ -89,22 +90,27 @@ def check(suite: str, revision: str | None, write: bool) -> None:
         markers.split(README, "claims")
 
 
+def module(suite: str) -> str:
+    """Returns the name of a suite's module."""
+    return f"launch.suites.{suite}"
+
+
 def measure(suite: str, repeats: int) -> "tuple[Outcome, float]":
     """Returns a suite's outcome, and the share of the cores that others had."""
     import jax  # here, as below: --help does without it too
 
-    from launch import machine
+    from launch.measuring import machine
 
     # A program that an earlier run left on disk is not compiled again.
     jax.config.update("jax_enable_compilation_cache", False)
     others = machine.others_share()
-    outcome = importlib.import_module(SUITES[suite]).measure(repeats)
+    outcome = importlib.import_module(module(suite)).measure(repeats)
     return outcome, others()
 
 
 def write(suite: str, repeats: int) -> None:
     """Measures; adds to the history; puts table, files and claims in their places."""
-    from launch import ledger, speed
+    from launch.measuring import ledger, speed
 
     outcome, others = measure(suite, repeats)
     under = footer(others)  # before a file is changed: it names the commit
@@ -117,17 +123,17 @@ def write(suite: str, repeats: int) -> None:
 
 def compare(suite: str, revision: str, repeats: int) -> None:
     """Prints the table of this tree and a revision."""
-    from launch import machine, trees
+    from launch.measuring import machine, trees
 
     others = machine.others_share()
     with trees.stopping():
-        table = trees.compare(SUITES[suite], ROOT, revision, repeats)
+        table = trees.compare(module(suite), ROOT, revision, repeats)
     print(f"{table}\n\n{footer(others())}")
 
 
 def footer(others: float) -> str:
     """Returns what stands under a table: where, when and how undisturbed."""
-    from launch import machine
+    from launch.measuring import machine
 
     busy = f"other processes had {others:.0%} of the cores meanwhile"
     return f"{machine.describe()}; {busy}"

@@ -11,16 +11,14 @@ import json
 
 from absl import flags
 
+from launch import of_run
 from launch.flags import start
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string(
-    "workdir", None, "folder of a finished or stopped run", required=True
-)
+of_run.define_workdir()
+of_run.define_data()
 flags.DEFINE_enum("split", "valid", ["valid", "test"], "what to read")
-flags.DEFINE_string("data", None, "where the run's data lies now, if it has moved")
-flags.DEFINE_string("cache_dir", None, "of tokenised text; by default ~/.cache/rnnlab")
 flags.DEFINE_integer("eval_batch_size", None, "rows, if not the run's", lower_bound=1)
 flags.DEFINE_integer("shown", 3000, "tokens on the page", lower_bound=1)
 flags.DEFINE_integer("most", 20, "tokens that cost most to list", lower_bound=1)
@@ -35,9 +33,7 @@ def main() -> None:
     from rnnlab.data import tokenizers
     from rnnlab.training import workdir
 
-    names = ("data", "eval_batch_size")
-    given = {name: FLAGS[name].value for name in names if FLAGS[name].present}
-    given["cache_dir"] = FLAGS.cache_dir  # not where a stranger's record says
+    given = of_run.given("eval_batch_size")
     model = trained.with_data(FLAGS.workdir, given, FLAGS.split)
     tokenizer = tokenizers.from_json(model.record.data["tokenizer"])
     task = model.experiment.task

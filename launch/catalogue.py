@@ -26,7 +26,8 @@ ONLY = flags.DEFINE_list(
 def main() -> None:
     """Measures the cells, writes the table and draws the picture."""
     # Imported here: --help does without jax and matplotlib.
-    from launch import lags, machine, species
+    from launch import lags, species
+    from launch.measuring import machine
     from rnnlab.cells import CELLS
 
     names = sorted(ONLY.value or CELLS)

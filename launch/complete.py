@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from absl import flags
 
-from launch import writing
+from launch import of_run, writing
 from launch.flags import define, line, read, start
 from launch.writing import Writer, Writing
 from rnnlab.errors import InputError
@@ -25,9 +25,7 @@ from rnnlab.options import flat, nearest, replaced
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string(
-    "workdir", None, "folder of a finished or stopped run", required=True
-)
+of_run.define_workdir()
 
 
 def main() -> None:

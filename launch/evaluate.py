@@ -10,16 +10,14 @@ import json
 
 from absl import flags
 
+from launch import of_run
 from launch.flags import start
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string(
-    "workdir", None, "folder of a finished or stopped run", required=True
-)
+of_run.define_workdir()
+of_run.define_data()
 flags.DEFINE_enum("split", "test", ["valid", "test"], "what to measure on")
-flags.DEFINE_string("data", None, "where the run's data lies now, if it has moved")
-flags.DEFINE_string("cache_dir", None, "of tokenised text; by default ~/.cache/rnnlab")
 flags.DEFINE_integer("eval_batch_size", None, "rows, if not the run's", lower_bound=1)
 flags.DEFINE_string("engine", None, "how steps are executed, if not as in the run")
 flags.DEFINE_integer(
@@ -33,9 +31,7 @@ def main() -> None:
     from launch import results, trained
     from rnnlab.training import workdir
 
-    names = ("data", "eval_batch_size", "engine")
-    given = {name: FLAGS[name].value for name in names if FLAGS[name].present}
-    given["cache_dir"] = FLAGS.cache_dir  # not where a stranger's record says
+    given = of_run.given("eval_batch_size", "engine")
     record, experiment, params, _ = trained.with_data(FLAGS.workdir, given, FLAGS.split)
     if FLAGS.masks is not None:
         masks.check(record.config)

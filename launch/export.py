@@ -10,13 +10,12 @@ from pathlib import Path
 
 from absl import flags
 
+from launch import of_run
 from launch.flags import start
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string(
-    "workdir", None, "folder of a finished or stopped run", required=True
-)
+of_run.define_workdir()
 flags.DEFINE_string("out", None, "new folder to write", required=True)
 
 

@@ -14,16 +14,14 @@ from typing import Any
 
 from absl import flags
 
+from launch import of_run
 from launch.flags import start
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string(
-    "workdir", None, "folder of a finished or stopped run", required=True
-)
+of_run.define_workdir()
+of_run.define_data()
 flags.DEFINE_enum("split", "valid", ["train", "valid", "test"], "what to run on")
-flags.DEFINE_string("data", None, "where the run's data lies now, if it has moved")
-flags.DEFINE_string("cache_dir", None, "of tokenised text; by default ~/.cache/rnnlab")
 flags.DEFINE_integer("batches", 4, "of the split, one after the other", lower_bound=1)
 
 
@@ -33,9 +31,7 @@ def main() -> None:
     from rnnlab import files
     from rnnlab.training import workdir
 
-    given = {"data": FLAGS.data} if FLAGS["data"].present else {}
-    # Not the cache that a stranger's record names, nor another machine's engine.
-    given |= {"cache_dir": FLAGS.cache_dir, "engine": "auto"}
+    given = of_run.given() | {"engine": "auto"}  # not that of another machine
     model = trained.with_data(FLAGS.workdir, given, FLAGS.split)
     task, config = model.experiment.task, model.record.config
     batches = task.batches(FLAGS.split)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from launch import writing
+from launch import of_run, writing
 from launch.flags import define, read, start
 from launch.writing import Writer, Writing
 from rnnlab.errors import InputError, shown
@@ -27,9 +27,7 @@ if TYPE_CHECKING:  # --help does without numpy
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string(
-    "workdir", None, "folder of a finished or stopped run", required=True
-)
+of_run.define_workdir()
 flags.DEFINE_string("prompt", None, "text to go on from; by default a line end")
 flags.DEFINE_string("prompts", None, "a file with such a text in each line")
 flags.DEFINE_integer("num_samples", 1, "texts to write", lower_bound=1)

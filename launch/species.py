@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from launch.layer import call, gradients, on
+from launch.measuring.layer import call, gradients, on
+from launch.measuring.turns import in_turns
 from launch.solve import ADDING, PARITY, TOYS, TRAINING, Toy, solve
-from launch.turns import in_turns
 from rnnlab.cell import Cell
 from rnnlab.engines import Engine, Scan
 from rnnlab.engines.auto import auto, structure

@@ -27,7 +27,8 @@ flags.DEFINE_string(
 def main() -> None:
     """Runs what is not finished yet, then writes the report."""
     from experiments.vanishing_gradients import report
-    from launch import machine, results
+    from launch import results
+    from launch.measuring import machine
     from rnnlab import files
     from rnnlab.errors import IncompatibleCheckpoint, InputError
     from rnnlab.options import differences, from_dict

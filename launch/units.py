@@ -10,17 +10,15 @@ from pathlib import Path
 
 from absl import flags
 
+from launch import of_run
 from launch.flags import start
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string(
-    "workdir", None, "folder of a finished or stopped run", required=True
-)
+of_run.define_workdir()
+of_run.define_data()
 flags.DEFINE_string("text", None, "a file to read; by default the run's own split")
 flags.DEFINE_enum("split", "valid", ["train", "valid", "test"], "of the run's data")
-flags.DEFINE_string("data", None, "where the run's data lies now, if it has moved")
-flags.DEFINE_string("cache_dir", None, "of tokenised text; by default ~/.cache/rnnlab")
 flags.DEFINE_integer("length", 2000, "tokens of the text", lower_bound=2)
 flags.DEFINE_integer("units", 256, "that can be chosen, at most", lower_bound=1)
 flags.DEFINE_string("out", None, "the page; by default units.html in the workdir")
@@ -78,8 +76,7 @@ def _of_split():
 
     from launch import trained
 
-    given = {"data": FLAGS.data} if FLAGS["data"].present else {}
-    given |= {"cache_dir": FLAGS.cache_dir, "engine": "auto", "eval_batch_size": 1}
+    given = of_run.given() | {"engine": "auto", "eval_batch_size": 1}
     found = trained.with_data(FLAGS.workdir, given, FLAGS.split)
     windows = -(-FLAGS.length // found.record.config.length)
     batches = itertools.islice(found.experiment.task.batches(FLAGS.split), windows)

@@ -8,7 +8,8 @@ from pathlib import Path
 import jax
 
 import experiments
-from launch import machine, results, runs
+from launch import results, runs
+from launch.measuring import machine
 from launch.sweeping.points import RUNS, Point
 from rnnlab.options import flat, hard
 

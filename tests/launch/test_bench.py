@@ -3,26 +3,30 @@
 import functools
 import math
 import sys
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
-from launch import bench, bench_lm, machine, peers, turns
+from launch import bench
+from launch.measuring import machine, turns
+from launch.peers import load
+from launch.suites import lm
 from rnnlab.errors import InputError
 
 pytest.importorskip("torch")
-LIBRARIES = peers.load("lm", "flax", "torch")
+LIBRARIES = load("lm", "flax", "torch")
 
-SHAPE = bench_lm.Shape(batch=4, steps=5, features=8, vocab_size=11)
+SHAPE = lm.Shape(batch=4, steps=5, features=8, vocab_size=11)
 
 
 def sides():
-    batches = bench_lm.stream(SHAPE)
+    batches = lm.stream(SHAPE)
     return {
-        "rnnlab": bench_lm.ours(SHAPE, batches),
-        "flax": bench_lm.peer(LIBRARIES["flax"].trainer, SHAPE, batches),
-        "torch": bench_lm.peer(LIBRARIES["torch"].trainer, SHAPE, batches),
+        "rnnlab": lm.ours(SHAPE, batches),
+        "flax": lm.peer(LIBRARIES["flax"].trainer, SHAPE, batches),
+        "torch": lm.peer(LIBRARIES["torch"].trainer, SHAPE, batches),
     }
 
 
@@ -37,7 +41,7 @@ def test_each_side_learns_what_there_is_to_learn(name):
 
 
 def test_sides_have_the_same_parameters():
-    H, V, layers = SHAPE.features, SHAPE.vocab_size, bench_lm.LAYERS
+    H, V, layers = SHAPE.features, SHAPE.vocab_size, lm.LAYERS
     wanted = 2 * V * H + V + layers * (8 * H * H + 4 * H)
     model = LIBRARIES["flax"].LanguageModel(V, H, layers)
     tokens = np.zeros((1, 1), np.int32)
@@ -49,7 +53,7 @@ def test_sides_have_the_same_parameters():
 
 
 def test_operations_are_those_of_the_products():
-    one = bench_lm.Shape(batch=1, steps=1, features=2, vocab_size=3)
+    one = lm.Shape(batch=1, steps=1, features=2, vocab_size=3)
     assert one.operations == 3 * 2 * (2 * (2 + 2) * 4 * 2 + 2 * 3)
 
 
@@ -69,11 +73,11 @@ def test_in_turns_calls_each_side_as_often_as_fills_its_time(
 
 
 def test_table_has_a_row_for_each_side_and_shape(monkeypatch):
-    monkeypatch.setattr(bench_lm, "SECONDS", 1e-3)
+    monkeypatch.setattr(lm, "SECONDS", 1e-3)
     monkeypatch.setattr(machine, "product", lambda: lambda: None)
     monkeypatch.setattr(machine, "copy", lambda: lambda: None)
     monkeypatch.setattr(LIBRARIES["torch"], "product", lambda: lambda: None)
-    outcome = bench_lm.measure(1, [SHAPE])
+    outcome = lm.measure(1, [SHAPE])
     rows = [row.split(" | ") for row in outcome.table.splitlines()[-3:]]
     assert [row[1] for row in rows] == ["rnnlab", "flax", "torch"]
     assert rows[0][4] == "1.00"
@@ -94,9 +98,11 @@ def test_table_has_a_row_for_each_side_and_shape(monkeypatch):
 
 
 def test_every_suite_measures_and_has_a_place():
-    assert set(bench.COMPARED) <= bench.SUITES.keys()
-    for suite, name in bench.SUITES.items():
-        module = pytest.importorskip(name)
+    assert set(bench.COMPARED) <= set(bench.SUITES)
+    files = Path(bench.__file__).parent.glob("suites/[!_]*.py")
+    assert {file.stem for file in files} == set(bench.SUITES)
+    for suite in bench.SUITES:
+        module = pytest.importorskip(bench.module(suite))
         assert callable(module.measure)
         assert ("sides" in vars(module)) == (suite in bench.COMPARED)
         bench.check(suite, None, write=True)
@@ -113,4 +119,4 @@ def test_a_missing_peer_names_the_extra(monkeypatch):
     monkeypatch.delitem(sys.modules, "launch.peers.torch")
     monkeypatch.delattr("launch.peers.torch")
     with pytest.raises(InputError, match=r"needs the extra peers, but torch"):
-        bench_lm.measure(1, [SHAPE])
+        lm.measure(1, [SHAPE])

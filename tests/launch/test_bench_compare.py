@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from launch import side, trees
+from launch.measuring import side, trees
 from rnnlab.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -123,7 +123,7 @@ def test_a_verdict_is_what_chance_rarely_gives(ratios, verdict):
 def test_a_signal_ends_the_children_and_clears_up(tree, tmp_path):
     program = f"""
 from pathlib import Path
-from launch import trees
+from launch.measuring import trees
 with trees.stopping():
     trees.compare("suite", Path({str(tree)!r}), "old", 10**6)
 """

@@ -6,8 +6,8 @@ from pathlib import Path
 import jax
 import pytest
 
-from launch import bench_engines
-from launch.bench_engines import Group
+from launch.suites import engines
+from launch.suites.engines import Group
 from rnnlab.cells import CELLS
 from rnnlab.engines import Associative, Deferred, Scan
 from rnnlab.engines.auto import Row, from_json
@@ -20,8 +20,8 @@ SMALL = (
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(bench_engines, "FEATURES", 3)
-    monkeypatch.setattr(bench_engines, "SECONDS", 1e-4)
+    monkeypatch.setattr(engines, "FEATURES", 3)
+    monkeypatch.setattr(engines, "SECONDS", 1e-4)
 
 
 def lines(outcome):
@@ -29,7 +29,7 @@ def lines(outcome):
 
 
 def test_each_engine_has_a_row_at_each_length():
-    outcome = bench_engines.measure(2, SMALL)
+    outcome = engines.measure(2, SMALL)
     rows = [line.split(" | ") for line in lines(outcome)]
     assert [(row[0].removeprefix("| "), row[1], row[2]) for row in rows] == [
         ("cell", "T", "engine"),
@@ -51,8 +51,8 @@ def test_what_auto_goes_by_keeps_other_backends(monkeypatch):
     backend = jax.default_backend()
     kept = Row("abacus", "split", 7, Deferred(), 0.5)
     old = Row(backend, "split", 7, Deferred(), 0.5)
-    monkeypatch.setattr(bench_engines, "measured", lambda: (kept, old))
-    ((path, content),) = bench_engines.measure(1, SMALL).files.items()
+    monkeypatch.setattr(engines, "measured", lambda: (kept, old))
+    ((path, content),) = engines.measure(1, SMALL).files.items()
     package = importlib.import_module("rnnlab.engines")
     assert path == Path(package.__file__).parent / "measured.json" and path.exists()
     first, *rows = from_json(content)
@@ -64,8 +64,8 @@ def test_what_auto_goes_by_keeps_other_backends(monkeypatch):
 
 
 def test_what_compiles_slowly_is_left_out_from_then_on_but_for_the_first(monkeypatch):
-    monkeypatch.setattr(bench_engines, "PATIENCE", 0.0)
-    outcome = bench_engines.measure(1, SMALL[:1])
+    monkeypatch.setattr(engines, "PATIENCE", 0.0)
+    outcome = engines.measure(1, SMALL[:1])
     _, *rows = lines(outcome)
     assert [row.count(" - ") for row in rows] == [0, 0, 0, 5]
     (content,) = outcome.files.values()
@@ -77,7 +77,7 @@ def test_what_compiles_slowly_is_left_out_from_then_on_but_for_the_first(monkeyp
 
 
 def test_groups_name_cells_that_their_engines_run():
-    for group in bench_engines.GROUPS:
+    for group in engines.GROUPS:
         assert group.cells and list(group.lengths) == sorted(group.lengths)
         assert group.guides is None or group.guides in group.cells
         for name in group.cells:
@@ -85,8 +85,8 @@ def test_groups_name_cells_that_their_engines_run():
 
 
 def test_sides_are_steps_at_the_middle_length_of_each_group(monkeypatch):
-    monkeypatch.setattr(bench_engines, "GROUPS", SMALL)
-    sides = bench_engines.sides()
+    monkeypatch.setattr(engines, "GROUPS", SMALL)
+    sides = engines.sides()
     assert list(sides) == [
         f"elman, T = 3, {Scan()}",
         f"elman, T = 3, {Deferred()}",

@@ -3,8 +3,10 @@
 import jax
 import pytest
 
-from launch import bench_generation, machine, peers
-from launch.bench_generation import STEPS, Shape
+from launch import peers
+from launch.measuring import machine
+from launch.suites import generation
+from launch.suites.generation import STEPS, Shape
 
 pytest.importorskip("torch")
 TORCH = peers.load("generation", "torch")["torch"]
@@ -12,11 +14,11 @@ SHAPE = Shape(batch=2, layers=1, features=4, vocab_size=7)
 
 
 def test_table_has_a_row_for_each_side(monkeypatch):
-    monkeypatch.setattr(bench_generation, "SECONDS", 1e-4)
+    monkeypatch.setattr(generation, "SECONDS", 1e-4)
     monkeypatch.setattr(machine, "product", lambda: lambda: None)
     monkeypatch.setattr(machine, "copy", lambda: lambda: None)
     monkeypatch.setattr(TORCH, "product", lambda: lambda: None)
-    outcome = bench_generation.measure(1, [SHAPE])
+    outcome = generation.measure(1, [SHAPE])
     rows = [row.strip("| ").split(" | ") for row in outcome.table.splitlines()[-2:]]
     assert [row[:2] for row in rows] == [["2, 1, 4, 7", name] for name in SIDES]
     assert rows[0][4] == "1.00"
@@ -36,7 +38,7 @@ def test_torch_draws_from_its_own_distribution_and_goes_on():
 
 
 def test_rnnlab_draws_as_many_tokens_a_call():
-    run = bench_generation.ours(SHAPE)
+    run = generation.ours(SHAPE)
     with jax.transfer_guard_device_to_host("allow"):
         run()
         run()

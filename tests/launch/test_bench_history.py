@@ -5,9 +5,10 @@ import json
 
 import pytest
 
-from launch import bench, ledger, machine, markers, speed
-from launch.ledger import Entry
-from launch.outcome import Measurement, Outcome, measurement
+from launch import bench
+from launch.measuring import ledger, machine, markers, speed
+from launch.measuring.ledger import Entry
+from launch.measuring.outcome import Measurement, Outcome, measurement
 from rnnlab.errors import InputError
 
 TOLD = measurement({"cell": "lstm"}, "s", [1.0, 2.0, 3.0, 4.0, 50.00001])

@@ -2,9 +2,10 @@
 
 import pytest
 
-from launch import bench_memory, weigh
-from launch.bench_memory import Group
-from launch.weigh import Step, Weight
+from launch.measuring import weigh
+from launch.measuring.weigh import Step, Weight
+from launch.suites import memory
+from launch.suites.memory import Group
 from rnnlab.engines import Remat, Scan
 
 
@@ -16,10 +17,10 @@ def test_table_and_data_have_what_each_engine_needs(monkeypatch):
         temporaries = step.length * (1 if step.engine == "remat" else 4) * 10**6
         return Weight(temporaries, None if step.length == 1 else 10**6)
 
-    monkeypatch.setattr(bench_memory, "weigh", answer)
+    monkeypatch.setattr(memory, "weigh", answer)
     group = Group("elman", 2, (Scan(), Remat(chunk=3)))
-    outcome = bench_memory.measure(1, [group], [1, 1000])
-    H = bench_memory.FEATURES
+    outcome = memory.measure(1, [group], [1, 1000])
+    H = memory.FEATURES
     assert asked[:2] == [
         Step("elman", H, 2, 1, "scan", {"unroll": 1}),
         Step("elman", H, 2, 1, "remat", {"chunk": 3}),

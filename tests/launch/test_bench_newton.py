@@ -1,12 +1,12 @@
 """Newton's suite: a row for each engine, with iterations that were really taken."""
 
-from launch import bench_newton
+from launch.suites import newton
 
 
 def test_table_has_a_row_for_each_method_and_length(monkeypatch):
-    monkeypatch.setattr(bench_newton, "SECONDS", 1e-4)
-    case = bench_newton.Case("gru", features=2, batch=1, lengths=(3, 5))
-    lines = bench_newton.measure(2, [case]).table.splitlines()
+    monkeypatch.setattr(newton, "SECONDS", 1e-4)
+    case = newton.Case("gru", features=2, batch=1, lengths=(3, 5))
+    lines = newton.measure(2, [case]).table.splitlines()
     rows = [line.strip("| ").split(" | ") for line in lines[4:]]
     sides = ["Scan(unroll=1)", "deer", "quasi", "elk"]
     assert [row[4] for row in rows] == sides * 2

@@ -7,15 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from launch import bench_peers, machine, peers
+from launch.measuring import machine
+from launch.peers import load
+from launch.suites import peers
 from rnnlab.cells import CELLS
 from rnnlab.engines import Scan
 from rnnlab.interop import flax
 
 for library in ("equinox", "haiku", "torch"):
     pytest.importorskip(library)
-LIBRARIES = peers.load("peers", "flax", "nnx", "haiku", "equinox", "torch")
-SIDES = bench_peers.beside(LIBRARIES)
+LIBRARIES = load("peers", "flax", "nnx", "haiku", "equinox", "torch")
+SIDES = peers.beside(LIBRARIES)
 
 T, B, H = 5, 3, 4
 X, W = np.random.default_rng(0).standard_normal((2, T, B, H), np.float32)
@@ -136,7 +138,7 @@ def fill(params, leaves):
 
 def test_the_table_of_layouts_is_whole():
     assert {side for side, _ in LAYOUTS} == SIDES.keys()
-    assert {cell for _, cell in LAYOUTS} == bench_peers.GATES.keys()
+    assert {cell for _, cell in LAYOUTS} == peers.GATES.keys()
 
 
 @pytest.mark.parametrize(("side", "cell"), LAYOUTS)
@@ -160,18 +162,18 @@ def test_each_side_computes_what_rnnlab_does(side, cell):
 
 
 def test_operations_are_those_of_the_products():
-    one = bench_peers.Shape(batch=2, steps=3, features=5)
+    one = peers.Shape(batch=2, steps=3, features=5)
     assert one.operations("lstm") == 3 * 2 * 2 * 3 * (5 + 5) * 4 * 5
     assert one.operations("gru") == 3 * 2 * 2 * 3 * (5 + 5) * 3 * 5
 
 
 def test_table_has_a_row_for_each_cell_shape_and_side(monkeypatch):
-    monkeypatch.setattr(bench_peers, "SECONDS", 1e-4)
+    monkeypatch.setattr(peers, "SECONDS", 1e-4)
     monkeypatch.setattr(machine, "product", lambda: lambda: None)
     monkeypatch.setattr(machine, "copy", lambda: lambda: None)
     monkeypatch.setattr(LIBRARIES["torch"], "product", lambda: lambda: None)
-    shape = bench_peers.Shape(batch=B, steps=T, features=H)
-    rows = bench_peers.measure(2, [shape]).table.splitlines()[-12:]
+    shape = peers.Shape(batch=B, steps=T, features=H)
+    rows = peers.measure(2, [shape]).table.splitlines()[-12:]
     cells = [row.split(" | ") for row in rows]
     assert [(row[2], row[0].removeprefix("| ")) for row in cells] == list(
         sorted(LAYOUTS, key=lambda key: (key[1] == "gru", list(SIDES).index(key[0])))
@@ -181,8 +183,8 @@ def test_table_has_a_row_for_each_cell_shape_and_side(monkeypatch):
 
 
 def test_what_is_compared_with_a_revision_is_rnnlabs_own(monkeypatch):
-    monkeypatch.setattr(bench_peers, "SHAPES", [bench_peers.Shape(2, 3, 4)])
-    sides = bench_peers.sides()
+    monkeypatch.setattr(peers, "SHAPES", [peers.Shape(2, 3, 4)])
+    sides = peers.sides()
     assert list(sides) == ["lstm 2, 3, 4", "gru 2, 3, 4"]
     loss, (params, x) = sides["gru 2, 3, 4"]()()
     assert x.shape == (3, 2, 4) and params["recurrent"].shape == (4, 12)

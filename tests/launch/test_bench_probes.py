@@ -2,15 +2,15 @@
 
 import pytest
 
-from launch import bench_probes
-from launch.bench_lm import Shape
+from launch.suites import probes
+from launch.suites.lm import Shape
 
 
 def test_table_has_a_row_for_each_model(monkeypatch):
-    monkeypatch.setattr(bench_probes, "SECONDS", 1e-4)
+    monkeypatch.setattr(probes, "SECONDS", 1e-4)
     shapes = [Shape(2, 4, 3, 5)]
-    (*_, row) = bench_probes.measure(2, shapes).table.splitlines()
+    (*_, row) = probes.measure(2, shapes).table.splitlines()
     name, step, probe, ratio, share = row.strip("| ").split(" | ")
     assert name == "2, 4, 3, 5" and float(step) > 0 and float(probe) > 0
-    wanted = float(ratio) / (bench_probes.EVERY + float(ratio))
+    wanted = float(ratio) / (probes.EVERY + float(ratio))
     assert float(share.rstrip("%")) / 100 == pytest.approx(wanted, abs=2e-3)

@@ -1,7 +1,7 @@
 """The suite of regularisers: a row for each, and what each is does something."""
 
-from launch import bench_regularization as suite
-from launch.bench_lm import Shape
+from launch.suites import regularization as suite
+from launch.suites.lm import Shape
 
 SHAPE = Shape(batch=2, steps=3, features=4, vocab_size=7)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from launch import bench_scan_vs_unrolled as suite
-from launch.bench_scan_vs_unrolled import Result
+from launch.suites import scan_vs_unrolled as suite
+from launch.suites.scan_vs_unrolled import Result
 from rnnlab.engines import Deferred, Scan, Unrolled
 
 

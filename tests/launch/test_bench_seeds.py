@@ -5,18 +5,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from launch import bench_seeds
-from launch.bench_seeds import Case, Model
+from launch.suites import seeds
+from launch.suites.seeds import Case, Model
 from rnnlab.cells import GRU, LSTM, Elman
 from rnnlab.interop.flax import from_linen_gru, from_linen_lstm, from_linen_simple
 from rnnlab.problems import Adding, TemporalOrder
 
 
 def test_table_has_a_row_for_each_number_of_seeds(monkeypatch):
-    monkeypatch.setattr(bench_seeds, "SECONDS", 1e-4)
-    monkeypatch.setattr(bench_seeds, "SEEDS", (1, 3))
+    monkeypatch.setattr(seeds, "SECONDS", 1e-4)
+    monkeypatch.setattr(seeds, "SEEDS", (1, 3))
     case = Case(Elman(3), TemporalOrder(10), 2)
-    lines = bench_seeds.measure(2, [case]).table.splitlines()
+    lines = seeds.measure(2, [case]).table.splitlines()
     rows = [line.strip("| ").split(" | ") for line in lines[4:]]
     assert [row[3] for row in rows] == ["1", "3"]
     assert rows[0][5] == "1.00" and all(float(row[6]) > 0 for row in rows)
@@ -34,11 +34,11 @@ def test_table_has_a_row_for_each_number_of_seeds(monkeypatch):
 def test_both_sides_compute_the_same(cell, own):
     problem = Adding(6)
     draw = problem.draw(jax.random.key(0), 3)
-    model = Model(bench_seeds.CELLS[type(cell)], 4, 1)
+    model = Model(seeds.CELLS[type(cell)], 4, 1)
     params = model.init(jax.random.key(1), draw.x)["params"]
     (name,) = [name for name in params if "Dense" not in name]
     own = own(params[name])
-    network = bench_seeds.Network(cell, problem, 3)
+    network = seeds.Network(cell, problem, 3)
     dense = params["Dense_0"]
     said = network.said({"cell": own, "output": dense}, draw.x)
     wanted = model.apply({"params": params}, draw.x)

@@ -11,8 +11,8 @@ import numpy as np
 import optax
 
 from experiments.vanishing_gradients.network import Network, clipped_sgd, learner
-from launch.outcome import Measurement, Outcome, measurement
-from launch.turns import Run, in_turns
+from launch.measuring.outcome import Measurement, Outcome, measurement
+from launch.measuring.turns import Run, in_turns
 from rnnlab.cell import Cell
 from rnnlab.cells import GRU, LSTM, Elman
 from rnnlab.problems import Adding, Problem, TemporalOrder

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from experiments.language_modeling.task import LanguageTask
-from launch.bench_lm import Shape, steps, stream
-from launch.outcome import Measurement, Outcome, measurement
-from launch.turns import Run, in_turns
+from launch.measuring.outcome import Measurement, Outcome, measurement
+from launch.measuring.turns import Run, in_turns
+from launch.suites.lm import Shape, steps, stream
 from rnnlab.cells import LSTM
 from rnnlab.engines import auto
 from rnnlab.nn import LanguageModel, Softmax, Stack

@@ -115,7 +115,7 @@ def describe() -> str:
             f"Commit {known.commit}",
             known.device,
             ", ".join(f"{name} {number}" for name, number in known.versions.items()),
-            " ".join(["allocator: that of launch/allocator.py for all", *malloc]),
+            " ".join(["allocator: launch/allocator.py for all", *malloc]),
             known.date,
         ]
     )

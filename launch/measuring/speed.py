@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from launch.ledger import Entry, newest
+from launch.measuring.ledger import Entry, newest
 from rnnlab.errors import InputError
 
 SHAPES = ("32, 100, 128", "64, 70, 512", "20, 35, 1500")  # of the suite peers

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from launch import layer
-from launch.outcome import Measurement, Outcome, measurement
-from launch.turns import Run, in_turns
+from launch.measuring import layer
+from launch.measuring.outcome import Measurement, Outcome, measurement
+from launch.measuring.turns import Run, in_turns
 from rnnlab.cells import CELLS
 from rnnlab.engines import Associative, Chunked, Deferred, Engine, Remat, Scan, Unrolled
 from rnnlab.engines.auto import FILE, Row, measured, structure, to_json

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from launch.turns import Run
+from launch.measuring.turns import Run
 from rnnlab.cell import Cell
 from rnnlab.engines import Engine
 

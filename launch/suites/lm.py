@@ -9,9 +9,9 @@ import jax
 import numpy as np
 
 from experiments.language_modeling.task import LanguageTask
-from launch import peers
-from launch.outcome import Outcome, beside_rnnlab, measurement
-from launch.turns import Run, Yardsticks
+from launch.measuring.outcome import Outcome, beside_rnnlab, measurement
+from launch.measuring.turns import Run, Yardsticks
+from launch.peers import load
 from rnnlab.cells import LSTM
 from rnnlab.data.streams import TrainStream
 from rnnlab.engines import auto
@@ -63,7 +63,7 @@ def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
     Raises:
         InputError: torch is not installed.
     """
-    libraries = peers.load("lm", "flax", "torch")
+    libraries = load("lm", "flax", "torch")
     trainers = {"rnnlab": ours} | {
         name: functools.partial(peer, library.trainer)
         for name, library in libraries.items()

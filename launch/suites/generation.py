@@ -10,9 +10,9 @@ import jax
 import numpy as np
 
 import experiments
-from launch import peers
-from launch.outcome import Outcome, beside_rnnlab
-from launch.turns import Run, Yardsticks
+from launch.measuring.outcome import Outcome, beside_rnnlab
+from launch.measuring.turns import Run, Yardsticks
+from launch.peers import load
 from rnnlab.data.tokenizers import Word
 from rnnlab.nn.generation import Sampling, sample
 from rnnlab.training.step import init
@@ -53,7 +53,7 @@ def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
     Raises:
         InputError: torch is not installed.
     """
-    torch = peers.load("generation", "torch")["torch"]
+    torch = load("generation", "torch")["torch"]
     yardsticks = Yardsticks(torch.product())
     rows, measurements = [], []
     for shape in shapes:

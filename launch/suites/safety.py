@@ -8,10 +8,10 @@ import jax
 import numpy as np
 
 from experiments.language_modeling.task import LanguageTask
-from launch.bench_lm import LAYERS, Shape, language_task, stream
-from launch.bench_probes import SHAPES
-from launch.outcome import Measurement, Outcome, measurement
-from launch.turns import in_turns
+from launch.measuring.outcome import Measurement, Outcome, measurement
+from launch.measuring.turns import in_turns
+from launch.suites.lm import LAYERS, Shape, language_task, stream
+from launch.suites.probes import SHAPES
 from rnnlab.training import step as training
 from rnnlab.training.checkpoints import Checkpoints
 from rnnlab.training.optimizers import chain

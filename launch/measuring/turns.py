@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from launch import machine
+from launch.measuring import machine
 
 Run = Callable[[], object]
 Clock = Callable[[int], float]

@@ -19,8 +19,8 @@ from typing import NoReturn
 import numpy as np
 from scipy.stats import binomtest
 
-from launch.side import Side
-from launch.turns import clocked
+from launch.measuring.side import Side
+from launch.measuring.turns import clocked
 from rnnlab.errors import InputError
 from rnnlab.training.signals import STOPPING
 

@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from launch import layer, peers
-from launch.layer import gradients
-from launch.outcome import Outcome, beside_rnnlab
-from launch.turns import Run, Yardsticks
+from launch.measuring import layer
+from launch.measuring.layer import gradients
+from launch.measuring.outcome import Outcome, beside_rnnlab
+from launch.measuring.turns import Run, Yardsticks
+from launch.peers import load
 from rnnlab.cells import CELLS
 from rnnlab.engines import auto
 
@@ -59,7 +60,7 @@ def measure(repeats: int, shapes: Sequence[Shape] = SHAPES) -> Outcome:
     Raises:
         InputError: a library to compare with is not installed.
     """
-    libraries = peers.load("peers", "flax", "nnx", "haiku", "equinox", "torch")
+    libraries = load("peers", "flax", "nnx", "haiku", "equinox", "torch")
     yardsticks = Yardsticks(libraries["torch"].product())
     rows, measurements = [], []
     for cell, shape in [(cell, shape) for cell in GATES for shape in shapes]:

@@ -1,6 +1,6 @@
 """Tokens a second against devices: a model, from a step and a sum that are measured.
 
-`python -m launch.bench_scaling --coordinator=...` is one of the processes that add.
+`python -m launch.suites.scaling --coordinator=...` is one of the processes that add.
 """
 
 import json
@@ -13,12 +13,14 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from launch import bench_lm, machine, processes, scaling
+from launch import processes, scaling
 from launch.flags import start
-from launch.outcome import Outcome
+from launch.measuring import machine
+from launch.measuring.outcome import Outcome
+from launch.suites import lm
 from rnnlab.training import mesh
 
-SHAPE = bench_lm.Shape(batch=20, steps=35, features=650, vocab_size=10_000)
+SHAPE = lm.Shape(batch=20, steps=35, features=650, vocab_size=10_000)
 SMALL, LARGE = 1 << 12, 1 << 26  # bytes that are added up
 DEVICES = (1, 2, 4, 8, 16, 64)
 GPU_STEP = 0.01  # seconds, an assumption
@@ -34,10 +36,10 @@ def measure(repeats: int) -> Outcome:
     others = machine.others_share()
     step = step_seconds(repeats)
     network = localhost(repeats)
-    model = scaling.sizes(SHAPE.features, SHAPE.vocab_size, bench_lm.LAYERS)
+    model = scaling.sizes(SHAPE.features, SHAPE.vocab_size, lm.LAYERS)
     lines = [
         f"A model, not a measurement: tokens a second on n devices that have {SHAPE}"
-        f" each (B, T, H, V; {bench_lm.LAYERS} LSTM layers). Measured on one device:"
+        f" each (B, T, H, V; {lm.LAYERS} LSTM layers). Measured on one device:"
         f" {step:.3f} s a step, {SHAPE.tokens / step:,.0f} tokens/s. Measured between"
         f" two processes on this machine: sums at {network.rate / 1e9:.2f} GB/s, and"
         f" {network.latency * 1e6:.0f} us a turn. Gradients of"
@@ -75,7 +77,7 @@ def table(
 
 def step_seconds(repeats: int) -> float:
     """Returns the median of a training step on one device."""
-    run = bench_lm.ours(SHAPE, bench_lm.stream(SHAPE))
+    run = lm.ours(SHAPE, lm.stream(SHAPE))
     return _median(run, repeats)
 
 
@@ -84,7 +86,7 @@ def localhost(repeats: int) -> scaling.Network:
     with socket.socket() as one:
         one.bind(("localhost", 0))
         place = f"--coordinator=localhost:{one.getsockname()[1]}"
-    command = [sys.executable, "-m", "launch.bench_scaling", f"--sums={repeats}"]
+    command = [sys.executable, "-m", "launch.suites.scaling", f"--sums={repeats}"]
     both = [
         subprocess.Popen(
             [*command, place, "--processes=2", f"--process_id={k}"],

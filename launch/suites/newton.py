@@ -7,9 +7,9 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from launch import layer
-from launch.outcome import Measurement, Outcome, measurement
-from launch.turns import in_turns
+from launch.measuring import layer
+from launch.measuring.outcome import Measurement, Outcome, measurement
+from launch.measuring.turns import in_turns
 from rnnlab.cells import CELLS
 from rnnlab.engines import Newton, Scan
 

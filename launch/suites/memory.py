@@ -4,8 +4,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from launch.outcome import Measurement, Outcome, measurement
-from launch.weigh import Step, Weight, weigh
+from launch.measuring.outcome import Measurement, Outcome, measurement
+from launch.measuring.weigh import Step, Weight, weigh
 from rnnlab.engines import (
     ENGINES,
     Associative,

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from launch import layer
-from launch.outcome import Outcome, measurement
-from launch.turns import Run, in_turns
+from launch.measuring import layer
+from launch.measuring.outcome import Outcome, measurement
+from launch.measuring.turns import Run, in_turns
 from rnnlab.cell import SplitCell
 from rnnlab.cells import CELLS
 from rnnlab.engines import Deferred, Engine, Scan, Unrolled

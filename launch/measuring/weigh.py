@@ -1,6 +1,6 @@
 """The memory of one training step, in a process that did nothing before.
 
-`python -m launch.weigh STEP` takes a `Step` as JSON and prints its `Weight`.
+`python -m launch.measuring.weigh STEP` takes a `Step` as JSON and prints its `Weight`.
 """
 
 import json
@@ -49,7 +49,7 @@ class Weight(NamedTuple):
 
 def weigh(step: Step) -> Weight:
     """Returns what a step needs, from a process of its own."""
-    command = [sys.executable, "-m", "launch.weigh", json.dumps(step)]
+    command = [sys.executable, "-m", "launch.measuring.weigh", json.dumps(step)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stderr}")
@@ -58,7 +58,7 @@ def weigh(step: Step) -> Weight:
 
 def here(step: Step) -> Weight:
     """Returns what a step needs, which this process must not have run before."""
-    from launch import layer
+    from launch.measuring import layer
     from rnnlab.cells import CELLS
     from rnnlab.engines import ENGINES
 

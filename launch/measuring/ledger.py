@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from launch import machine
-from launch.outcome import Measurement, Outcome
+from launch.measuring import machine
+from launch.measuring.outcome import Measurement, Outcome
 from rnnlab import files
 from rnnlab.errors import InputError
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from launch.machine import ROOT
-from launch.outcome import Outcome, measurement
+from launch.measuring.machine import ROOT
+from launch.measuring.outcome import Outcome, measurement
 
 COMMANDS: Mapping[str, Sequence[str]] = {
     "python -c pass": ("-c", "pass"),
@@ -27,9 +27,9 @@ COMMANDS: Mapping[str, Sequence[str]] = {
 # A process of its own, for what a process has compiled it does not compile again.
 COMPILE = """
 import time
-from launch import bench_lm
-shape = bench_lm.SHAPES[0]
-run = bench_lm.ours(shape, bench_lm.stream(shape))
+from launch.suites import lm
+shape = lm.SHAPES[0]
+run = lm.ours(shape, lm.stream(shape))
 start = time.perf_counter()
 run()
 first = time.perf_counter()

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from launch.bench_lm import LAYERS, Shape, language_task, stream
-from launch.outcome import Measurement, Outcome, measurement
-from launch.turns import in_turns
+from launch.measuring.outcome import Measurement, Outcome, measurement
+from launch.measuring.turns import in_turns
+from launch.suites.lm import LAYERS, Shape, language_task, stream
 from rnnlab.training import step as training
 from rnnlab.training.probing import keep, prober
 from rnnlab.training.settings import Training
