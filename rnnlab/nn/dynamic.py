@@ -128,21 +128,23 @@ def follow(
         The parameters and carries after the last, and what was read: [K, T, B, ...].
     """
 
-    def one(state, window):
-        params, carries = state
+    def one(state, given):
+        (params, carries), (window, pull) = state, given
         grads, (carries, found) = _gradient(model, params, carries, window)
-        return (_moved(rule, params, grads), carries), found
+        return (_moved(rule, pull, params, grads), carries), found
 
-    (params, carries), found = lax.scan(one, (params, carries), windows)
+    # The same for each window; as such XLA would keep its product with all sizes.
+    pulls = jnp.full(len(windows.inputs), rule.decay / rule.mean)
+    (params, carries), found = lax.scan(one, (params, carries), (windows, pulls))
     return params, carries, found
 
 
-def _moved(rule, params, grads):
+def _moved(rule, pull, params, grads):
     """Returns the parameters after one step."""
 
     def move(p, g, home, size):
-        pull = jnp.minimum(rule.decay / rule.mean * size, 1)
-        return (p + pull * (home - p) - rule.rate * g / size).astype(p.dtype)
+        back = jnp.minimum(pull * size, 1)
+        return (p + back * (home - p) - rule.rate * g / size).astype(p.dtype)
 
     return jax.tree.map(move, params, grads, rule.home, rule.size)
 

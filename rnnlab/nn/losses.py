@@ -6,6 +6,7 @@ from jax import lax
 
 WHOLE = 1 << 23  # logits that are made at once: 32 MB in float32
 HELD = 1 << 26  # logits that are held from forward to backward: 256 MB in float32
+FEW = 8  # rows whose outer products are faster than a product of matrices
 BLOCK = 1 << 21  # logits at a time where there are more than `WHOLE`: 8 MB in float32
 
 
@@ -70,7 +71,7 @@ def _backward(residuals, d_loss):
 
     if held is not None and held.ndim == 2:
         d = d_logits(held, 0)
-        d_rows, d_kernel, d_bias = d @ kernel, d.T @ rows, jnp.sum(d, axis=0)
+        d_rows, d_kernel, d_bias = d @ kernel, _outer(d, rows), jnp.sum(d, axis=0)
     else:
         zeros = jnp.zeros_like(rows), jnp.zeros_like(kernel), jnp.zeros_like(bias)
         d_rows, d_kernel, d_bias = lax.fori_loop(0, _count(rows, kernel), add, zeros)
@@ -78,6 +79,19 @@ def _backward(residuals, d_loss):
 
 
 cross_entropy.defvjp(_forward, _backward)
+
+
+def _outer(d, rows):
+    """Returns d^T rows: [N, V], [N, H] -> [V, H].
+
+    Of few rows XLA's product takes several times as long as to write the result once,
+    and what uses it must read it again; a sum of outer products is made where it is
+    used.
+    """
+    if len(rows) > FEW:
+        return d.T @ rows
+    d = lax.optimization_barrier(d)  # made once, and not for each of H columns
+    return sum(one[:, None] * row for one, row in zip(d, rows, strict=True))
 
 
 def _logsumexp_by_block(rows, kernel, bias):
