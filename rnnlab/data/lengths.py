@@ -24,7 +24,7 @@ LEAST = 5  # steps of a window
 def buckets(length: int, count: int) -> dict[int, float]:
     """Returns the shares of the windows by their length, no more than `count`.
 
-    The first length is T / 2; the others are at the middles of equally probable parts
+    The last length is T / 2; the others are at the middles of equally probable parts
     of N(T, 5 * 5), those nearest to T first.
     """
     spread = statistics.NormalDist(length, DEVIATION)

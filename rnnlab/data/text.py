@@ -31,7 +31,7 @@ from rnnlab.data.tokenizers import (
 from rnnlab.errors import InputError
 
 _EXTENTS = "extents.json"
-FORMAT = 1  # of the cached files; raise it when the same text would give other ids
+FORMAT = 2  # of the cached files; raise it when the same text would give other ids
 BLOCK = 1 << 20  # ids counted at once
 
 

@@ -110,10 +110,15 @@ class Word(Tokenizer):
         counts = collections.Counter()
         for block in blocks:
             counts.update(split_words(block))
-        ranked = sorted(counts, key=lambda word: (-counts[word], word))
-        kept = ranked[:vocab_size]
-        if len(kept) < len(ranked) and UNKNOWN not in kept:
-            kept[-1] = UNKNOWN
+
+        def rank(word: str) -> tuple[int, str]:
+            return -counts[word], word
+
+        kept = sorted(counts, key=rank)
+        if vocab_size is not None and len(kept) > vocab_size:
+            known = [word for word in kept if word != UNKNOWN][: vocab_size - 1]
+            counts[UNKNOWN] = counts.total() - sum(counts[word] for word in known)
+            kept = sorted([UNKNOWN, *known], key=rank)
         return cls(tuple(kept))
 
     @property

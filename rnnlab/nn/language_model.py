@@ -15,8 +15,8 @@ class LanguageModel(nn.Module):
 
     Attributes:
         embedding: E, the features of a token's vector.
-        stack: the layers, `Stack` for recurrent ones. Its dropout at the end, if it
-            has one, is not seen by `ar` and `tar`: leave it to `dropout_out` here.
+        stack: the layers, `Stack` for recurrent ones. `tar` sees its dropout at the
+            end, if it has one: take `Stack(dropout_out=0.0)`, and `dropout_out` here.
         output: the distribution from the last layer's features; it knows V.
         embedding_dropout: the share of the vocabulary whose vectors are zero for a
             batch.

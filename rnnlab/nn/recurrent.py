@@ -83,9 +83,11 @@ class Recurrent(nn.Module):
         """Returns the carry, or for None the cell's start for the batch axes of x."""
         if carry is not None:
             return carry
-        own = jax.tree.leaves(jax.eval_shape(lambda: self.cell.initial(())))[0]
-        batch = shape_of(x)[1 : x.ndim - own.ndim]  # what stands before the cell's own
-        return self.cell.start(params, batch, x.dtype)
+        leaves = jax.tree.leaves(jax.eval_shape(lambda: self.cell.initial(())))
+        # Some carries hold matrices, but none holds them alone: the array with the
+        # fewest axes has those of a step's input, one or, of a grid's cells, three.
+        own = min(leaf.ndim for leaf in leaves)
+        return self.cell.start(params, shape_of(x)[1 : x.ndim - own], x.dtype)
 
 
 class Bidirectional(nn.Module):

@@ -38,9 +38,9 @@ class Stack(nn.Module):
         weight_drop: the share of the entries of each layer's recurrent matrices that
             are zero for a sequence in training.
         connect: how layers are joined, from the second on: "plain", a layer's output
-            is the next one's input; "residual", the sum of its input and output is;
-            "highway", their mean by a learned gate; "skip", each layer also sees the
-            input of the first, and y is all layers' outputs side by side.
+            is the next one's input; "residual", the sum of its input, before dropout,
+            and output is; "highway", their mean by a learned gate; "skip", each layer
+            also sees the input of the first, and y is all layers' outputs side by side.
 
     References:
         Zaremba, Sutskever, Vinyals, Recurrent neural network regularization, 2014,
@@ -104,9 +104,9 @@ class Stack(nn.Module):
         for k, (cell, carry) in enumerate(zip(self.cells, carries, strict=True)):
             if k and self.connect == "skip":
                 below = jnp.concatenate([below, x], axis=-1)
-            below = self._drop(below, self.dropout if k else self.dropout_in, train)
+            seen = self._drop(below, self.dropout if k else self.dropout_in, train)
             layer = Recurrent(cell, self.engine, self.weight_drop)
-            carry, y = layer(carry, below, lengths=lengths, reset=reset, train=train)
+            carry, y = layer(carry, seen, lengths=lengths, reset=reset, train=train)
             if k and self.connect in ("residual", "highway"):
                 _check_features(self.connect, below, y)
                 y = below + y if self.connect == "residual" else Highway()(below, y)

@@ -98,10 +98,13 @@ class Keeper:
         self.progress.update(done, self.targets, figures)
 
     def probed(self, done: int, figures: Mapping[str, Any]) -> None:
-        """Writes what a probe found, and how often the gradient was clipped since."""
+        """Writes what a probe found, and how often the gradient was clipped since.
+
+        Where several batches make one update, the norm of their mean is not known.
+        """
         row = dict(jax.device_get(figures))
         share = self.history.clip_fraction()
-        if self.settings.clip_norm is not None:
+        if self.settings.clip_norm is not None and self.settings.accumulate == 1:
             row["clip_fraction"] = share
         self.writer.write(done, row)
 

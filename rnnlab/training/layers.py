@@ -6,11 +6,13 @@ References:
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+import optax
 
 from rnnlab.errors import InputError
 from rnnlab.options import check, option
@@ -35,7 +37,6 @@ class LayerRates:
         "epochs after which one layer more is trained, from the output down; by"
         " default all from the start",
         above=0,
-        soft=True,
     )
 
     def __post_init__(self):
@@ -65,7 +66,8 @@ class ByLayer:
         Raises:
             InputError: the task has no layers.
         """
-        self._rates, self._epoch = rates, epoch
+        self._task, self._decay = task, rates.layer_decay
+        self._every = rates.unfreeze_every and rates.unfreeze_every * epoch  # steps
         self._depths: Callable[[Params], Any] | None = None
         if rates == LayerRates():
             return
@@ -76,21 +78,47 @@ class ByLayer:
             )
         self._depths = task.depths
 
+    def waiting(
+        self, optimizer: optax.GradientTransformation
+    ) -> optax.GradientTransformation:
+        """Returns the optimizer with a state for each layer, begun with that layer.
+
+        One that begins with the run would hold its averages for settled when a layer's
+        first gradients come, and make its first steps several times as long. `update`
+        takes the step of the run as `step=`.
+        """
+        if self._depths is None or self._every is None:
+            return optimizer
+        params = jax.eval_shape(self._task.init, jax.random.key(0))
+        each = {
+            depth: optax.conditionally_mask(
+                optimizer,
+                functools.partial(self._begun, depth),
+                forward_extra_args=True,
+            )
+            for depth in jax.tree.leaves(self._depths(params))
+        }
+        return optax.partition(each, self._depths)
+
     def trained(self, grads: Params, step: jax.Array) -> Params:
         """Returns the gradient, zero where a layer is not trained yet."""
-        every = self._rates.unfreeze_every
-        if self._depths is None or every is None:
+        if self._depths is None or self._every is None:
             return grads
+        return jax.tree.map(
+            lambda g, depth: jnp.where(self._begun(depth, 0, step), g, 0),
+            grads,
+            self._depths(grads),
+        )
 
-        def kept(g: jax.Array, depth: int) -> jax.Array:
-            return jnp.where(step >= min(depth * every * self._epoch, MOST), g, 0)
-
-        return jax.tree.map(kept, grads, self._depths(grads))
-
-    def slowed(self, updates: Params, step: jax.Array) -> Params:
+    def slowed(self, updates: Params) -> Params:
         """Returns what is added to parameters, at each layer's own rate."""
         if self._depths is None:
             return updates
-        decay = self._rates.layer_decay
-        slow = jax.tree.map(lambda u, d: u * decay**-d, updates, self._depths(updates))
-        return self.trained(slow, step)  # weight decay and momentum wait too
+        return jax.tree.map(
+            lambda u, depth: u * self._decay**-depth, updates, self._depths(updates)
+        )
+
+    def _begun(self, depth: int, updates: Any, step: jax.Array) -> jax.Array:
+        """Returns whether the layers of a depth are trained at a step."""
+        del updates  # which optax counts too
+        return step >= min(depth * (self._every or 0), MOST)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import optax
 
 if TYPE_CHECKING:  # settings names the choices below
+    from rnnlab.training.layers import ByLayer
     from rnnlab.training.settings import Training
 
 
@@ -56,12 +57,18 @@ OPTIMIZERS: Mapping[str, Callable[["Training"], optax.GradientTransformation]] =
 }
 
 
-def chain(settings: "Training") -> optax.GradientTransformation:
+def chain(
+    settings: "Training", layers: "ByLayer | None" = None
+) -> optax.GradientTransformationExtraArgs:
     """Returns penalties, clipping and optimizer, one after the other.
 
     Of several batches' gradients, where they are one update's, the mean is taken first.
     Penalties come next: their gradient is clipped with that of the loss, as if they
     were part of it.
+
+    Args:
+        settings: which of them, and their numbers.
+        layers: those whose training begins later; `update` is then told the `step`.
     """
     parts = []
     if settings.l1:
@@ -80,11 +87,13 @@ def chain(settings: "Training") -> optax.GradientTransformation:
     if settings.gradient_noise:
         variance = settings.gradient_noise**2
         parts.append(optax.add_noise(variance, 0.55, settings.seed))
-    whole = optax.chain(*parts, OPTIMIZERS[settings.optimizer](settings))
+    optimizer = OPTIMIZERS[settings.optimizer](settings)
+    whole = optax.chain(*parts, layers.waiting(optimizer) if layers else optimizer)
     if settings.accumulate == 1:
-        return whole
+        return optax.with_extra_args_support(whole)
     # Between two updates those of the optimizer are zero, and its state as it was.
-    return optax.MultiSteps(whole, settings.accumulate).gradient_transformation()
+    several = optax.MultiSteps(whole, settings.accumulate)
+    return optax.GradientTransformationExtraArgs(several.init, several.update)
 
 
 def clip_each(norm: jax.Array | float) -> optax.GradientTransformation:

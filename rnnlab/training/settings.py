@@ -132,3 +132,9 @@ class Training:
                 f"--warmup must not exceed --steps={total}, got {self.warmup};"
                 f" lower it."
             )
+        if self.probe_every and self.probe_every % self.accumulate:
+            raise InputError(
+                f"--probe_every must be a multiple of --accumulate={self.accumulate},"
+                f" since no other step moves a parameter, got {self.probe_every};"
+                f" change one of them."
+            )

@@ -63,7 +63,7 @@ def init(task: Task, settings: Training) -> State:
     return State(
         step=jnp.zeros((), jnp.int32),
         params=params,
-        optimizer=chain(settings).init(params),
+        optimizer=chain(settings, _layers(task, settings)).init(params),
         # Copied: it is donated, and a cell may begin with one array in two places.
         memory=jax.tree.map(jnp.copy, task.memory("train")),
         key=key,
@@ -120,8 +120,8 @@ def update(
         layout: where the state lies, before and after.
     """
     look = looker(task, settings, steps, layout)
-    optimizer = chain(settings)
-    layers = ByLayer(task, settings.layer_rates, task.steps_per_epoch)
+    layers = _layers(task, settings)
+    optimizer = chain(settings, layers)
     follow = averaging.follower(settings.averaging, task.steps_per_epoch)
 
     def go(seen: Seen, state: State) -> tuple[Params, Any, Any]:
@@ -129,9 +129,10 @@ def update(
             new = p + seen.rate * u
             return jnp.where(jnp.isfinite(new), new, p)
 
-        updates, kept = optimizer.update(seen.grads, state.optimizer, state.params)
-        updates = layers.slowed(updates, state.step)
-        params = jax.tree.map(moved, state.params, updates)
+        updates, kept = optimizer.update(
+            seen.grads, state.optimizer, state.params, step=state.step
+        )
+        params = jax.tree.map(moved, state.params, layers.slowed(updates))
         return params, kept, follow(state.average, state.trigger, state.step, params)
 
     def stay(seen: Seen, state: State) -> tuple[Params, Any, Any]:
@@ -176,7 +177,7 @@ def looker(
     """
     make = schedules.SCHEDULES[settings.schedule]
     schedule = make(settings, steps, task.steps_per_epoch)
-    layers = ByLayer(task, settings.layer_rates, task.steps_per_epoch)
+    layers = _layers(task, settings)
 
     def look(state: State, batch: Batch) -> Seen:
         key = jax.random.fold_in(state.key, state.step)
@@ -184,10 +185,19 @@ def looker(
             layout.whole(state.params), state.memory, batch, key, True
         )
         grads = layers.trained(grads, state.step)
-        rate = schedule(state.step) * state.plateau.scale * outcome.rate
+        rate = schedule(state.step) * state.plateau.scale
+        if settings.accumulate == 1:
+            rate *= outcome.rate
+        else:  # each batch's own, of several that make one update
+            grads = jax.tree.map(lambda g: g * outcome.rate, grads)
         return Seen(loss, grads, optax.tree.norm(grads), rate, outcome.memory)
 
     return look
+
+
+def _layers(task: Task, settings: Training) -> ByLayer:
+    """Returns how the layers of a task's network differ in training."""
+    return ByLayer(task, settings.layer_rates, task.steps_per_epoch)
 
 
 def shapes(batch: Batch) -> tuple[tuple[int, ...], ...]:
@@ -214,7 +224,11 @@ def lower_on_plateau(settings: Training, state: State, loss: float) -> State:
     """Returns the state with the lower rate that a plateau may have."""
     if settings.schedule != "plateau":
         return state
-    _, plateau = _plateau(settings).update((), state.plateau, value=jnp.float32(loss))
+    # With a patience that was lowered since, the count may be past it: optax asks
+    # whether it is equal.
+    count = jnp.minimum(state.plateau.plateau_count, settings.plateau_patience - 1)
+    waiting = state.plateau._replace(plateau_count=count)
+    _, plateau = _plateau(settings).update((), waiting, value=jnp.float32(loss))
     return state._replace(plateau=plateau)
 
 

@@ -56,7 +56,8 @@ def test_word_ids_by_frequency_then_word():
 
 def test_word_cap_makes_room_for_unknown():
     text = ["a a a a b b b c c d\n"]
-    assert Word.fit(text, 3).words == ("a", "b", "<unk>")
+    assert Word.fit(text, 3).words == ("<unk>", "a", "b")  # for c c d <eos>: 4 in all
+    assert Word.fit(text, 4).words == ("a", "b", "<unk>", "c")
     assert Word.fit(text, 99).words == ("a", "b", "c", "<eos>", "d")
     assert Word.fit(["<unk> <unk> a b\n"], 2).words == ("<unk>", "<eos>")
     for size in (1, 0, -3):

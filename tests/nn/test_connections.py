@@ -102,6 +102,18 @@ def test_layers_are_joined(connect):
     close(y, layers_by_hand(variables["params"], connect))
 
 
+def test_what_is_handed_past_a_layer_is_not_dropped():
+    stack = Stack((Elman(H), Elman(H)), dropout=0.5, dropout_in=0.0, dropout_out=0.0,
+                  connect="residual")  # fmt: skip
+    params = dict(drawn(stack, None, X)["params"])
+    first = Recurrent(Elman(H)).apply({"params": params["Recurrent_0"]}, None, X)[1]
+    # A layer of zeros says tanh(0), whatever it is given.
+    params["Recurrent_1"] = jax.tree.map(jnp.zeros_like, params["Recurrent_1"])
+    rngs = {"dropout": jax.random.key(0)}
+    _, y = stack.apply({"params": params}, None, X, train=True, rngs=rngs)
+    close(y, first)
+
+
 def test_a_highway_hands_on_at_first():
     stack = Stack((Elman(H), Elman(H)), connect="highway")
     variables = stack.init(jax.random.key(0), None, X)

@@ -194,6 +194,21 @@ def test_masks_that_are_shared_and_masks_that_are_not():
     assert not (each == each[:1]).all()
 
 
+@pytest.mark.parametrize("variational", [False, True])
+def test_a_mask_at_the_end_is_one_for_all_steps_or_one_for_each(variational):
+    model = MODELS["tied"].clone(dropout_out=0.5, variational=variational)
+    params = params_of("tied")
+    cell = jax.tree.map(np.zeros_like, params["stack"]["Recurrent_0"]["cell"])
+    cell |= {"bias": np.ones_like(cell["bias"])}  # h is the same at all steps
+    params = params | {"stack": {"Recurrent_0": {"cell": cell}}}
+    rngs = {"dropout": jax.random.key(0)}
+    given = model.initial((B,)), TOKENS, np.zeros_like(TARGETS)
+    run = functools.partial(model.apply, method="objective", rngs=rngs)
+    nats = np.asarray(jax.jit(run)({"params": params}, *given)[1])
+    assert (np.ptp(nats, axis=0) == 0).all() == variational
+    assert np.ptp(nats, axis=1).max() > 0
+
+
 def test_penalties_by_hand():
     model = MODELS["tied"].clone(ar=2.0, tar=3.0)
     carries, h = model.apply(

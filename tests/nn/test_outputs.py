@@ -184,10 +184,12 @@ def test_of_chosen_rows_none_is_left_out(block, rows, share, seed):
 def test_seeds_side_by_side_are_each_alone(name):
     output = OUTPUTS[name]
     params, h, table = drawn(output, dtype="float32")
-    both = jax.tree.map(lambda a: jnp.stack([a, 0.5 * a]), (params, h))
+    keys = jax.random.split(jax.random.key(0))
+    both = *jax.tree.map(lambda a: jnp.stack([a, 0.5 * a]), (params, h)), keys
 
-    def cost(params, h):
-        return jnp.sum(nats_of(output, params, h, table))
+    def cost(params, h, key):
+        rngs = {"dropout": key}
+        return jnp.sum(nats_of(output, params, h, table, train=True, rngs=rngs))
 
     grads = jax.value_and_grad(cost, argnums=(0, 1))
     together = jax.jit(jax.vmap(grads))(*both)

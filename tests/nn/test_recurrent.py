@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import CELLS, GRID_CELLS, make, shape_of_x
 from flax import nnx
 
 from rnnlab.cells import GRU, LSTM, Elman
@@ -52,6 +53,20 @@ def test_recurrent_is_an_engine_on_a_cell():
     }  # fmt: skip
     wanted = jax.jit(functools.partial(Scan(), cell))(params, carry, X)
     close(jax.jit(layer.apply)(variables, carry, X), wanted)
+
+
+@pytest.mark.parametrize("name", sorted(CELLS | GRID_CELLS))
+def test_none_is_the_start_of_any_cell_for_the_rows_of_x(name):
+    cell, layer = make(name), Recurrent(make(name))
+    x = jnp.zeros(shape_of_x(name, 3, (B,)))
+
+    def both(key):
+        variables = layer.init(key, cell.initial((B,)), x)
+        start = cell.start(variables["params"]["cell"], (B,))
+        return layer.apply(variables, None, x), layer.apply(variables, start, x)
+
+    found, wanted = jax.jit(both)(jax.random.key(0))
+    close(found, wanted)
 
 
 def test_stack_is_one_layer_after_the_other():

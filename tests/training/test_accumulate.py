@@ -3,10 +3,13 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import pytest
 from tiny import SETTINGS, make_task
 
 from rnnlab.cells import Elman
+from rnnlab.errors import InputError
 from rnnlab.training import step
 from rnnlab.training.optimizers import chain
 
@@ -49,6 +52,46 @@ def test_three_batches_are_one_of_three_times_the_rows():
         jax.tree.leaves(found.params), jax.tree.leaves(wanted.params), strict=True
     ):
         np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-6)
+
+
+@dataclasses.dataclass(frozen=True)
+class Rated:
+    """A task whose batches have a factor on the rate, the first one's or another."""
+
+    task: object
+    factors: tuple[float, float]
+
+    def __getattr__(self, name):
+        return getattr(self.task, name)
+
+    def loss(self, params, memory, batch, *given):
+        loss, outcome = self.task.loss(params, memory, batch, *given)
+        factor = jnp.where(batch.reset, *self.factors)
+        return loss, outcome._replace(rate=factor)
+
+
+def test_each_batch_has_its_own_part_of_the_rate():
+    settings = dataclasses.replace(PLAIN, momentum=0.0, clip_norm=None, accumulate=2)
+    moved = {}
+    for factors in ((1.0, 0.0), (0.0, 1.0), (0.5, 3.0)):
+        task = Rated(undropped(2), factors)
+        state, update = (
+            step.init(task, settings),
+            jax.jit(step.update(task, settings, 9)),
+        )
+        start = state.params["embedding"]
+        for batch, reset in zip(task.batches("train"), (True, False), strict=False):
+            state, _ = update(state, batch._replace(reset=np.array(reset)))
+        moved[factors] = state.params["embedding"] - start
+    first, second, both = moved.values()
+    assert np.abs(first).max() > 1e-4 < np.abs(second).max()
+    np.testing.assert_allclose(both, 0.5 * first + 3 * second, rtol=1e-4, atol=1e-6)
+
+
+def test_probes_look_where_parameters_move():
+    dataclasses.replace(PLAIN, accumulate=3, probe_every=6)
+    with pytest.raises(InputError, match="--probe_every must be a multiple of --accum"):
+        dataclasses.replace(PLAIN, accumulate=3, probe_every=4)
 
 
 def test_what_draws_numbers_draws_them_once_an_update():

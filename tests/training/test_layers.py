@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -70,6 +71,29 @@ def test_decay_of_weights_waits_too():
     rates = LayerRates(unfreeze_every=2)
     found, _ = moved(rates, optimizer="adamw", weight_decay=0.5)
     assert {name for name, change in found.items() if change.any()} == {"output"}
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_the_first_step_of_a_layer_is_as_long_as_the_first_of_all(accumulate):
+    """Adam's first step is the rate, whatever the gradient; later ones, about that."""
+    rates = LayerRates(unfreeze_every=2)
+    settings = dataclasses.replace(
+        SGD, layer_rates=rates, optimizer="adam", learning_rate=1e-3,
+        accumulate=accumulate,
+    )  # fmt: skip
+    state, update = begun(settings)
+    start, largest = flat(state.params), {}
+    for batch in itertools.islice(TASK.batches("train"), accumulate * 20):
+        state, _ = update(state._replace(step=state.step % (2 * EPOCH)), batch)
+    state = state._replace(step=jnp.int32(6 * EPOCH))  # the embedding's turn
+    before = flat(state.params)
+    for batch in itertools.islice(TASK.batches("train"), accumulate):
+        state, _ = update(state, batch)
+    after = flat(state.params)
+    for name in ("Recurrent_0", "embedding"):
+        np.testing.assert_array_equal(before[name], start[name])
+        largest[name] = np.abs(after[name] - before[name]).max()
+    assert [*largest.values()] == pytest.approx([1e-3, 1e-3], rel=1e-2)
 
 
 def test_depths_of_what_is_tied_and_of_gates_between_layers():

@@ -99,6 +99,17 @@ def test_plateau_lowers_the_rate_after_validations_without_gain():
     assert scales(losses, **knobs) == wanted
 
 
+def test_a_patience_that_was_lowered_since_is_over_at_once():
+    settings = Training(schedule="plateau", decay=0.5, plateau_patience=5)
+    state = Plateaued(settings)
+    for loss in (1.0, 2.0, 2.0, 2.0):
+        state = step.lower_on_plateau(settings, state, loss)
+    settings = Training(schedule="plateau", decay=0.5, plateau_patience=2)
+    assert float(state.plateau.scale) == 1
+    state = step.lower_on_plateau(settings, state, 2.0)
+    assert float(state.plateau.scale) == 0.5
+
+
 def test_other_schedules_do_not_heed_validations():
     assert scales([1.0, 2.0, 3.0], schedule="constant", plateau_patience=1) == [1] * 3
 
