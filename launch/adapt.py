@@ -16,6 +16,7 @@ from absl import flags
 from experiments.language_modeling.ways import Cache, Dynamic, ways
 from launch import of_run
 from launch.flags import define, read, start
+from rnnlab.errors import InputError
 
 FLAGS = flags.FLAGS
 
@@ -40,19 +41,23 @@ def main() -> None:
     from rnnlab.training import workdir
 
     compared = ways(read(Dynamic), read(Cache))
-    given = of_run.given() | {"eval_batch_size": FLAGS.eval_batch_size}
+    rms = any(way.dynamic.dynamic == "rms" for way in compared.values())
+    _check_use(rms)
+    given = of_run.given() | {
+        "eval_batch_size": FLAGS.eval_batch_size,
+        "engine": "auto",  # not that of another machine
+    }
     needed = (FLAGS.split, "valid") if FLAGS.tune else (FLAGS.split,)
     _, experiment, params, _ = trained.with_data(FLAGS.workdir, given, *needed)
     task = experiment.task
-    rms = any(way.dynamic.dynamic == "rms" for way in compared.values())
     size = adapt.sizes(task, params, FLAGS.statistics) if rms else None
     model = adapt.Adapting(task, params, size)
     text = reading.whole(task, FLAGS.split)
     found = {}
+    if FLAGS.tune:
+        valid = reading.whole(task, "valid")
+        compared = model.tuned(compared, reading.beginning(valid, FLAGS.tune_tokens))
     for name, way in compared.items():
-        if FLAGS.tune:
-            valid = reading.whole(task, "valid")
-            way = model.tuned(way, reading.beginning(valid, FLAGS.tune_tokens))
         begun = time.perf_counter()
         figures = results.measured(experiment, model.costs(way, text), FLAGS.split)
         figures["seconds"] = round(time.perf_counter() - begun, 1)  # with compiling
@@ -60,6 +65,16 @@ def main() -> None:
         print(json.dumps({name: found[name]}, indent=2), flush=True)
     found["eval_batch_size"] = FLAGS.eval_batch_size
     results.add(workdir.resolve(FLAGS.workdir), {f"{FLAGS.split}_adapted": found})
+
+
+def _check_use(rms: bool) -> None:
+    """Raises InputError for a flag that nothing would heed."""
+    for name, used, wanted in (
+        ("statistics", rms, "--dynamic=rms"),
+        ("tune_tokens", FLAGS.tune, "--tune"),
+    ):
+        if FLAGS[name].present and not used:
+            raise InputError(f"--{name} needs {wanted}; add that, or leave it out.")
 
 
 if __name__ == "__main__":

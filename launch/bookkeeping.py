@@ -48,8 +48,8 @@ def failed(folder: Path, error: Exception) -> None:
 
 
 def end(folder: Path, result: dict[str, Any], known: dict[str, Any]) -> None:
-    """Draws the curves; writes the result."""
-    curves.draw(folder)
+    """Writes the result; draws the curves."""
     if known.get("steps") == result["steps"]:
         result = known | result  # what was evaluated since still holds
     files.write_json(folder / results.RESULT, result)
+    curves.draw(folder)

@@ -31,9 +31,10 @@ def main() -> None:
     from launch import results, trained
     from rnnlab import files
     from rnnlab.data import tokenizers
+    from rnnlab.errors import shown
     from rnnlab.training import workdir
 
-    given = of_run.given("eval_batch_size")
+    given = of_run.given("eval_batch_size") | {"engine": "auto"}  # of this machine
     model = trained.with_data(FLAGS.workdir, given, FLAGS.split)
     tokenizer = tokenizers.from_json(model.record.data["tokenizer"])
     task = model.experiment.task
@@ -45,7 +46,7 @@ def main() -> None:
     files.write_json(folder / "breakdown.json", known)
     drawing.save(breakdown_figures.costs(found.groups), folder, "breakdown")
     drawing.save(breakdown_figures.confidence(found.bins), folder, "calibration")
-    title = f"{folder.name}: what each token of {FLAGS.split} costs"
+    title = f"{shown(folder.name)}: what each token of {FLAGS.split} costs"
     page = shaded.page(title, known, found, tokenizer, FLAGS.shown)
     files.write_atomic(folder / "tokens.html", page)
 

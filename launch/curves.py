@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from experiments.drawing import COLOURS, logarithmic
+from rnnlab.errors import shown
 from rnnlab.files import write_atomic
 from rnnlab.training.writers import METRICS, read_metrics
 
@@ -68,7 +69,8 @@ def draw(workdir: Path) -> None:
         # Above the panel: inside it, a legend would sooner or later cover a curve.
         losses.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False)
     figure.align_ylabels()
-    figure.suptitle(workdir.resolve().name)
+    # As it is: a $ in a name begins no formula.
+    figure.suptitle(shown(workdir.resolve().name), parse_math=False)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": None})
     write_atomic(workdir / "curves.png", picture.getvalue())

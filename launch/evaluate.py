@@ -37,8 +37,6 @@ def main() -> None:
         masks.check(record.config)
     nats = experiment.costs(params, FLAGS.split)
     figures = results.measured(experiment, nats, FLAGS.split)
-    if FLAGS.eval_batch_size is not None:
-        figures["eval_batch_size"] = FLAGS.eval_batch_size
     if FLAGS.masks is not None:
         given = experiment.task, params, FLAGS.split, FLAGS.masks, record.config.length
         spread = masks.spread(masks.costs(*given))
@@ -48,8 +46,11 @@ def main() -> None:
             "loss_alone": spread.alone.tolist(),
             "deviation": spread.deviation,
         }
-    print(json.dumps({FLAGS.split: figures}, indent=2))
-    results.add(workdir.resolve(FLAGS.workdir), {FLAGS.split: figures})
+    rows = FLAGS.eval_batch_size
+    # With other rows it is another figure: runs are ranked by those with their own.
+    name = FLAGS.split if rows is None else f"{FLAGS.split}_of_{rows}_rows"
+    print(json.dumps({name: figures}, indent=2))
+    results.add(workdir.resolve(FLAGS.workdir), {name: figures})
 
 
 if __name__ == "__main__":

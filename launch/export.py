@@ -28,7 +28,7 @@ def main() -> None:
     from rnnlab.errors import InputError
     from rnnlab.nn import exported
 
-    out = Path(FLAGS.out)
+    out = Path(FLAGS.out).expanduser()
     if out.exists():
         raise InputError(f"--out must be a new folder, got {out}; name another.")
     record, task, state = trained.restore(FLAGS.workdir)

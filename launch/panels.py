@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter
 
 from experiments.drawing import logarithmic
 from launch.curves import BLUE, GREEN, PURPLE, VERMILION
+from rnnlab.errors import shown
 from rnnlab.files import write_atomic
 
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE)  # by layer
@@ -41,7 +42,7 @@ def draw(path: Path, found: Mapping[str, Any], title: str) -> None:
                 frameon=False,
                 fontsize=8,
             )
-    figure.suptitle(title)
+    figure.suptitle(shown(title), parse_math=False)  # a $ begins no formula
     file = io.BytesIO()
     figure.savefig(file, format="png", metadata={"Software": None})
     write_atomic(path, file.getvalue())

@@ -34,8 +34,8 @@ def main() -> None:
     given = of_run.given() | {"engine": "auto"}  # not that of another machine
     model = trained.with_data(FLAGS.workdir, given, FLAGS.split)
     task, config = model.experiment.task, model.record.config
-    batches = task.batches(FLAGS.split)
-    batch = examine.sequence(itertools.islice(batches, FLAGS.batches))
+    count = min(FLAGS.batches, len(task.streams[FLAGS.split]))  # train has no end
+    batch = examine.sequence(itertools.islice(task.batches(FLAGS.split), count))
     found = examine.examine(task, model.params, batch, config.length)
     folder = workdir.resolve(FLAGS.workdir)
     title = f"{folder.name}: {config.cell}, {config.features} units, {FLAGS.split}"

@@ -28,14 +28,20 @@ def main() -> None:
     """Reads a text with the best checkpoint and writes the page."""
     import numpy as np
 
+    from experiments.language_modeling import findings
     from launch import trained
     from launch.held import held
     from launch.parts import units
     from rnnlab import files
     from rnnlab.data import tokenizers
-    from rnnlab.errors import InputError
+    from rnnlab.errors import InputError, shown
     from rnnlab.training import workdir
 
+    for name in ("split", "data"):
+        if FLAGS.text is not None and FLAGS[name].present:
+            raise InputError(
+                f"--{name} is of the run's data, got it with --text; leave one out."
+            )
     record, task, state = trained.restore(FLAGS.workdir)
     tokenizer = tokenizers.from_json(record.data["tokenizer"])
     if FLAGS.text is None:
@@ -54,8 +60,8 @@ def main() -> None:
     if len(ids) < 2:
         raise InputError(f"A text of two tokens or more was wanted, got {len(ids)}.")
     pieces = list(tokenizer.stream(ids.tolist()))
-    if len(pieces) != len(ids):  # a character may take several bytes
-        pieces = [tokenizer.decode([i]) for i in ids.tolist()]
+    if len(pieces) != len(ids):  # a character may take several
+        pieces = findings.pieces(ids, tokenizer)
     found = units.units(held(task.model, state.params, ids), pieces)
     folder = workdir.resolve(FLAGS.workdir)
     about = {
@@ -64,7 +70,8 @@ def main() -> None:
         "units": f"{min(len(found), FLAGS.units):,} of {len(found):,}, by how closely"
         " they follow something",
     }
-    page = units.page(f"Units of {folder.name}", about, found[: FLAGS.units], pieces)
+    title = f"Units of {shown(folder.name)}"
+    page = units.page(title, about, found[: FLAGS.units], pieces)
     out = Path(FLAGS.out).expanduser() if FLAGS.out else folder / "units.html"
     files.write_atomic(out, page)
     print(out)
@@ -78,8 +85,10 @@ def _of_split():
 
     given = of_run.given() | {"engine": "auto", "eval_batch_size": 1}
     found = trained.with_data(FLAGS.workdir, given, FLAGS.split)
+    task = found.experiment.task
     windows = -(-FLAGS.length // found.record.config.length)
-    batches = itertools.islice(found.experiment.task.batches(FLAGS.split), windows)
+    most = len(task.streams[FLAGS.split])  # train begins anew where it ends
+    batches = itertools.islice(task.batches(FLAGS.split), min(windows, most))
     return np.concatenate([batch.inputs[batch.mask[:, 0], 0] for batch in batches])
 
 

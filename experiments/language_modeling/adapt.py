@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -46,30 +46,45 @@ class Adapting:
         nats, (log_p,) = reading.recalled(reads, text, way.cache.cache_size, thetas)
         return np.asarray(pointer.mixed(nats, log_p, way.cache.cache_lambda))
 
-    def tuned(self, way: Way, text: Window) -> Way:
-        """Returns the way with the settings that make a text cheapest.
+    def tuned(self, ways: Mapping[str, Way], text: Window) -> dict[str, Way]:
+        """Returns ways by name, with the settings that make a text cheapest.
 
         The rate comes first, then the decay with that rate, then theta and lambda
-        together.
+        together; those that are given are tried too. All ways that follow the text
+        do so alike.
 
         Raises:
             InputError: the loss is not finite with any rate.
         """
-        if way.dynamic.on:
-            rates = [way.dynamic.rate * factor for factor in FACTORS]
-            for name, values in (("dynamic_rate", rates), ("dynamic_decay", DECAYS)):
-                tried = [dataclasses.replace(way.dynamic, **{name: v}) for v in values]
-                means = [self.costs(Way(one), text).mean() for one in tried]
-                way = Way(_cheapest(tried, means), way.cache)
-        return Way(way.dynamic, self._tuned_cache(way, text)) if way.cache.on else way
+        dynamic = {way.dynamic for way in ways.values()}
+        best = {one: self._tuned_dynamic(one, text) for one in dynamic if one.on}
+        found = {}
+        for name, way in ways.items():
+            way = Way(best.get(way.dynamic, way.dynamic), way.cache)
+            cache = self._tuned_cache(way, text) if way.cache.on else way.cache
+            found[name] = Way(way.dynamic, cache)
+        return found
+
+    def _tuned_dynamic(self, best: Dynamic, text: Window) -> Dynamic:
+        """Returns the best rate, and the best decay with that rate."""
+        for name, values in (
+            ("dynamic_rate", [best.rate * factor for factor in FACTORS]),
+            ("dynamic_decay", sorted({best.dynamic_decay, *DECAYS})),
+        ):
+            tried = [dataclasses.replace(best, **{name: v}) for v in values]
+            means = [self.costs(Way(one), text).mean() for one in tried]
+            best = _cheapest(tried, means)
+        return best
 
     def _tuned_cache(self, way: Way, text: Window) -> Cache:
         """Returns the best theta and lambda of all pairs: the text is read once."""
+        thetas = sorted({way.cache.cache_theta, *THETAS})
+        shares = sorted({way.cache.cache_lambda, *SHARES})
         reads = self._reads(way.dynamic, text)
-        nats, by_theta = reading.recalled(reads, text, way.cache.cache_size, THETAS)
+        nats, by_theta = reading.recalled(reads, text, way.cache.cache_size, thetas)
         tried, means = [], []
         for (theta, log_p), share in itertools.product(
-            zip(THETAS, by_theta, strict=True), SHARES
+            zip(thetas, by_theta, strict=True), shares
         ):
             tried.append(
                 dataclasses.replace(way.cache, cache_theta=theta, cache_lambda=share)

@@ -1,6 +1,5 @@
 """Where the nats of a text go: to rare words, to line starts, to which tokens."""
 
-import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -78,15 +77,6 @@ class Group(NamedTuple):
     share: float
 
 
-def counts(task: LanguageTask) -> np.ndarray:
-    """Returns how often each token is a target in an epoch of training, int [V]."""
-    size = task.model.output.vocab_size
-    found = np.zeros(size, np.int64)
-    for batch in itertools.islice(task.batches("train"), task.steps_per_epoch):
-        found += np.bincount(batch.targets.ravel(), minlength=size)
-    return found
-
-
 def by_frequency(told: Told, counts: np.ndarray) -> list[Group]:
     """Returns targets by how often they stand in train: 0, 1 to 9, 10 to 99, ...
 
@@ -105,13 +95,16 @@ def by_place(told: Told, since: np.ndarray) -> list[Group]:
     return _groups(told.nats, doubled, lambda d: _range(2 ** (d - 1), 2**d - 1, d))
 
 
-def since_line_end(targets: np.ndarray, line_end: int) -> np.ndarray:
+def since_line_end(ends: np.ndarray) -> np.ndarray:
     """Returns the tokens between each target and the line end before it, int [N].
 
     The text's first token, which is no target, begins a line.
+
+    Args:
+        ends: which targets hold a line end, bool [N].
     """
-    places = np.arange(1, len(targets) + 1)
-    starts = np.where(targets == line_end, places + 1, 0)
+    places = np.arange(1, len(ends) + 1)
+    starts = np.where(ends, places + 1, 0)
     return places - np.maximum.accumulate(np.append(0, starts)[:-1])
 
 

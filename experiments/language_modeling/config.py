@@ -101,6 +101,11 @@ class Config(Source):
         self.body.check_use(self, self.layers, self.features)
         if self.body.recurrent:
             self._check_cells()
+        if self.vectors is not None and self.init_from is not None:
+            raise InputError(
+                f"--vectors must be left out with --init_from, which brings an"
+                f" embedding, got {self.vectors}; leave one of them out."
+            )
 
     def _check_cells(self) -> None:
         """Raises where cells cannot be made, or are not what the engine runs."""
@@ -109,11 +114,6 @@ class Config(Source):
             raise InputError(
                 f"--engine={self.engine} needs the structure {runs.__name__}, which"
                 f" --cell={self.cell} has not; use --engine=scan."
-            )
-        if self.vectors is not None and self.init_from is not None:
-            raise InputError(
-                f"--vectors must be left out with --init_from, which brings an"
-                f" embedding, got {self.vectors}; leave one of them out."
             )
         if self.forget_bias is not None and self.init_scale is not None:
             raise InputError(

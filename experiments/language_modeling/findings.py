@@ -1,5 +1,7 @@
 """All that `launch.breakdown` tells of a model and a text, as plain data."""
 
+import codecs
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -71,14 +73,14 @@ def find(
     """
     told = breakdown.told(task, params, split)
     groups = {
-        "times in train": breakdown.by_frequency(told, breakdown.counts(task)),
+        "times in train": breakdown.by_frequency(told, task.streams["train"].counts),
         "tokens since a blank state": breakdown.by_place(told, told.since_start),
     }
-    line_end = () if tokenizer.unknown("\n") else tokenizer.encode("\n")
-    if len(line_end) == 1:
-        since = breakdown.since_line_end(told.targets, int(line_end[0]))
+    ends = np.array(["\n" in tokenizer.decode([i]) for i in range(tokenizer.size)])
+    if ends.any():
+        since = breakdown.since_line_end(ends[told.targets])
         groups["tokens since the line end"] = breakdown.by_place(told, since)
-    names = [shown(tokenizer.decode([i])) for i in range(tokenizer.size)]
+    names = [_name(tokenizer, i) for i in range(tokenizer.size)]
     dearest = breakdown.dearest_types(told, names, most)
     places = [
         Place(
@@ -91,7 +93,13 @@ def find(
 
 
 def pieces(targets: np.ndarray, tokenizer: Tokenizer) -> list[str]:
-    """Returns each token as it stands in the text, the blanks before it included."""
+    """Returns each token as it stands in the text, the blanks before it included.
+
+    A character of several tokens stands with the last of them.
+    """
+    if isinstance(tokenizer.pieces[0], bytes):
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        return [decode(tokenizer.pieces[i]) for i in targets.tolist()]
     found, sofar = [], ""
     for i in targets.tolist():
         piece = tokenizer.decode([i])
@@ -99,6 +107,16 @@ def pieces(targets: np.ndarray, tokenizer: Tokenizer) -> list[str]:
         found.append(" " + piece if blank else piece)
         sofar = piece
     return found
+
+
+def _name(tokenizer, i):
+    """Returns what a token is called: bytes that are no text, by their numbers."""
+    piece = tokenizer.pieces[i]
+    if isinstance(piece, bytes):
+        with contextlib.suppress(UnicodeDecodeError):
+            return shown(piece.decode())
+        return repr(piece)
+    return shown(tokenizer.decode([i]))
 
 
 def shown(text: str) -> str:

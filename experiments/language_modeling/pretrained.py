@@ -144,7 +144,11 @@ class Pretrained:
             for name, shape in mine.items()
         }
         flags = [
-            [f"--cell={config.cell}", f"--cell_options={config.cell_options}"]
+            [
+                f"--cell={config.cell}",
+                f"--cell_options={config.cell_options}",
+                f"--heads={config.body.count}",
+            ]
             for config in (source.config, self.config)
         ]
         differing = [f"{there} there" for there in flags[0] if there not in flags[1]]

@@ -86,13 +86,20 @@ def ways(dynamic: Dynamic, cache: Cache) -> Mapping[str, Way]:
     """Returns the ways to compare by name: plain, each alone, and both together.
 
     Raises:
-        InputError: both are off.
+        InputError: both are off, or settings of one that is off are given.
     """
     if not dynamic.on and not cache.on:
         raise InputError(
             "--dynamic=rms, --dynamic=sgd or --cache_size is wanted, got none of them;"
             " pass one, or run launch.evaluate for plain evaluation."
         )
+    for part, wanted in ((dynamic, "--dynamic=rms or sgd"), (cache, "--cache_size")):
+        for name, value in () if part.on else vars(part).items():
+            if value != getattr(type(part)(), name):
+                raise InputError(
+                    f"--{name} needs {wanted}, got {value} without; add that, or leave"
+                    f" it out."
+                )
     found = {"plain": Way()}
     if dynamic.on:
         found["dynamic"] = Way(dynamic)

@@ -32,8 +32,14 @@ def adamw(settings: "Training") -> optax.GradientTransformation:
 
 
 def rmsprop(settings: "Training") -> optax.GradientTransformation:
-    """Returns RMSProp, whose mean square forgets at the rate `smoothing`."""
-    return optax.rmsprop(1.0, decay=settings.smoothing)
+    """Returns RMSProp, whose mean square forgets at the rate `smoothing`.
+
+    As torch has it, 1e-8 is added to the root: under it, it would be as large as
+    derivatives are in a large model. As in Adam, the mean is that of what was seen.
+    """
+    return optax.rmsprop(
+        1.0, decay=settings.smoothing, eps_in_sqrt=False, bias_correction=True
+    )
 
 
 def adagrad(settings: "Training") -> optax.GradientTransformation:

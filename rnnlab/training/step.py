@@ -59,11 +59,13 @@ def init(task: Task, settings: Training) -> State:
     """Returns the state before the first step."""
     params_key, key = jax.random.split(jax.random.key(settings.seed))
     params = jax.jit(task.init)(params_key)
+    # Whose state is the same, however long an epoch is: there may be no data.
+    layers = ByLayer(task, settings.layer_rates, epoch=1)
     average, trigger = averaging.begin(settings.averaging, params)
     return State(
         step=jnp.zeros((), jnp.int32),
         params=params,
-        optimizer=chain(settings, _layers(task, settings)).init(params),
+        optimizer=chain(settings, layers).init(params),
         # Copied: it is donated, and a cell may begin with one array in two places.
         memory=jax.tree.map(jnp.copy, task.memory("train")),
         key=key,

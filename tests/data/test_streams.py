@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rnnlab.data import streams
 from rnnlab.data.streams import EvalStream, TrainStream
 from rnnlab.errors import InputError
 
@@ -50,6 +51,14 @@ def test_a_short_split_fills_few_rows():
         [False] * 3,
         [False] * 3,
     ]
+
+
+def test_how_often_an_id_stands_in_the_text(monkeypatch):
+    monkeypatch.setattr(streams, "BLOCK", 3)
+    ids = np.array([2, 0, 2, 2, 1, 0, 2], np.uint8)
+    for kind in (TrainStream, EvalStream):
+        found = kind(ids, 1, 2, 4).counts
+        assert found.tolist() == [2, 1, 4, 0] and found.dtype == "int64"
 
 
 @settings(deadline=None)

@@ -111,15 +111,6 @@ def test_words_are_cut_after_a_line_or_a_word(load, tmp_path):
     }
 
 
-def test_how_often_an_id_stands_in_train(load, tmp_path, monkeypatch):
-    monkeypatch.setattr(text, "BLOCK", 3)
-    data = folder(tmp_path / "data", {"train.txt": b"b a b\nc b\n", "valid.txt": b"x"})
-    found = load(data, "word")
-    assert found.tokenizer.words == ("b", "<eos>", "a", "c", "<unk>")
-    assert found.counts.tolist() == [3, 2, 1, 1, 0]
-    assert found.counts.dtype == "int64"
-
-
 def test_the_extents_of_a_text_of_subwords(load, tmp_path):
     members = {"train": "é b\nb".encode(), "test": b"\xef\xbb\xbfb b \n\nb\n"}
     data = folder(tmp_path / "data", members)

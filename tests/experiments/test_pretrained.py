@@ -1,5 +1,6 @@
 """A run that begins with another's parameters, on the same words or others."""
 
+import contextlib
 import dataclasses
 import shutil
 
@@ -7,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 
+from experiments.language_modeling.body import Body
 from experiments.language_modeling.build import build
 from experiments.language_modeling.config import Config
 from launch import records, trained
@@ -106,6 +108,20 @@ def test_words_that_both_know_keep_their_rows(corpora, source):
     assert digest(state.params["stack"]) == digest(old["stack"])
     for leaf in jax.tree.leaves(state.optimizer):
         assert not leaf.any()
+
+
+def test_other_heads_of_as_many_features_are_refused(corpora, tmp_path):
+    attention = config(corpora, "old", features=8, body=Body("transformer", heads=4))
+    fit(attention, tmp_path)
+    for heads, refused in ((4, None), (2, "--heads=4 there")):
+        body = Body("transformer", heads=heads)
+        of = dataclasses.replace(attention, body=body, init_from=str(tmp_path))
+        with (
+            pytest.raises(IncompatibleCheckpoint, match=refused)
+            if refused
+            else (contextlib.nullcontext())
+        ):
+            build(of).check()
 
 
 def tokenizer(folder):

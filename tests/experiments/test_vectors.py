@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from experiments.language_modeling.body import Body
 from experiments.language_modeling.build import build
 from experiments.language_modeling.config import Config
 from rnnlab.data import vectors
@@ -79,6 +80,7 @@ def test_a_word_may_hold_spaces_and_bytes_that_are_no_text(tmp_path):
     assert {k: v.tolist() for k, v in found.items()} == {7: [3, 4], 1: [5, 6]}
 
 
-def test_two_beginnings_are_one_too_many():
+@pytest.mark.parametrize("body", ["recurrent", "blocks", "tcn", "transformer"])
+def test_two_beginnings_are_one_too_many(body):
     with pytest.raises(InputError, match="--vectors must be left out with --init_from"):
-        dataclasses.replace(CONFIG, vectors="a", init_from="b")
+        Config(body=Body(body), vectors="a", init_from="b")

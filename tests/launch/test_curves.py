@@ -41,6 +41,13 @@ def draw(folder, rows):
     return figures[0]
 
 
+def test_a_name_is_no_formula(tmp_path):
+    folder = tmp_path / "cost_$5_$10\t"
+    folder.mkdir()
+    figure = draw(folder, list(rows_of(3, 0)))
+    assert figure.get_suptitle() == "cost_$5_$10"
+
+
 def test_the_lines_hold_the_rows_and_the_minimum_is_marked(tmp_path):
     rows = list(rows_of(3000, 200))
     losses, norms, rates = draw(tmp_path, rows).axes

@@ -44,6 +44,15 @@ def test_figures_have_intervals_and_masks(folder):
     assert len(alone) == 3 and found["masks"]["loss"] < max(alone)
 
 
+def test_other_rows_are_another_figure(folder):
+    before = result(folder).get("test")
+    code, out, err = run("evaluate", f"--workdir={folder}", "--eval_batch_size=1")
+    assert code == 0, err
+    found = result(folder)
+    assert found["test_of_1_rows"] == json.loads(out)["test_of_1_rows"]
+    assert found.get("test") == before
+
+
 def test_each_way_is_kept(folder):
     flags = ["--dynamic=rms", "--statistics=2", "--cache_size=30", "--cache_theta=0.5"]
     code, out, err = run("adapt", f"--workdir={folder}", *flags)
@@ -77,6 +86,11 @@ def test_what_cannot_be_followed_is_one_line(folder):
     code, _, err = run("adapt", f"--workdir={folder}", *flags)
     assert code == 2 and err.startswith("error: ") and err.count("\n") == 1
     assert "data has (train, test), got valid" in err
+    for flag, wanted in (("statistics=9", "dynamic=rms"), ("tune_tokens=9", "tune")):
+        given = f"--workdir={folder}", "--dynamic=sgd", f"--{flag}"
+        code, _, err = run("adapt", *given)
+        name = flag.partition("=")[0]
+        assert code == 2 and f"--{name} needs --{wanted}; add that" in err
 
 
 def test_nothing_to_measure(tmp_path):

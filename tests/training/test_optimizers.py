@@ -38,7 +38,7 @@ def adamw(g, p, s, t):
 
 def rmsprop(g, p, s, t):
     s["v"] = 0.8 * s.get("v", 0) + 0.2 * g**2
-    return -g / np.sqrt(s["v"] + 1e-8)
+    return -g / (np.sqrt(s["v"] / (1 - 0.8**t)) + 1e-8)
 
 
 def adagrad(g, p, s, t):
