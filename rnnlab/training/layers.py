@@ -6,7 +6,6 @@ References:
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
@@ -85,27 +84,30 @@ class ByLayer:
 
         One that begins with the run would hold its averages for settled when a layer's
         first gradients come, and make its first steps several times as long. `update`
-        takes the step of the run as `step=`.
+        takes the step of the run as `at=`.
         """
         if self._depths is None or self._every is None:
             return optimizer
+
+        def from_its_first_step(depth: int) -> optax.GradientTransformation:
+            def begun(step: Any, **given: Any) -> jax.Array:
+                del step  # optax counts updates, of which there may be fewer
+                return self._begun(depth, given["at"])
+
+            return optax.conditionally_mask(optimizer, begun, forward_extra_args=True)
+
         params = jax.eval_shape(self._task.init, jax.random.key(0))
-        each = {
-            depth: optax.conditionally_mask(
-                optimizer,
-                functools.partial(self._begun, depth),
-                forward_extra_args=True,
-            )
-            for depth in jax.tree.leaves(self._depths(params))
-        }
-        return optax.partition(each, self._depths)
+        depths = {*jax.tree.leaves(self._depths(params))}
+        return optax.partition(
+            {depth: from_its_first_step(depth) for depth in depths}, self._depths
+        )
 
     def trained(self, grads: Params, step: jax.Array) -> Params:
         """Returns the gradient, zero where a layer is not trained yet."""
         if self._depths is None or self._every is None:
             return grads
         return jax.tree.map(
-            lambda g, depth: jnp.where(self._begun(depth, 0, step), g, 0),
+            lambda g, depth: jnp.where(self._begun(depth, step), g, 0),
             grads,
             self._depths(grads),
         )
@@ -118,7 +120,6 @@ class ByLayer:
             lambda u, depth: u * self._decay**-depth, updates, self._depths(updates)
         )
 
-    def _begun(self, depth: int, updates: Any, step: jax.Array) -> jax.Array:
+    def _begun(self, depth: int, step: jax.Array) -> jax.Array:
         """Returns whether the layers of a depth are trained at a step."""
-        del updates  # which optax counts too
         return step >= min(depth * (self._every or 0), MOST)

@@ -74,7 +74,8 @@ def chain(
 
     Args:
         settings: which of them, and their numbers.
-        layers: those whose training begins later; `update` is then told the `step`.
+        layers: those whose training begins later; `update` is then told the step of
+            the run, `at=`.
     """
     parts = []
     if settings.l1:
@@ -99,7 +100,13 @@ def chain(
         return optax.with_extra_args_support(whole)
     # Between two updates those of the optimizer are zero, and its state as it was.
     several = optax.MultiSteps(whole, settings.accumulate)
-    return optax.GradientTransformationExtraArgs(several.init, several.update)
+
+    def update(
+        updates: Any, state: Any, params: Any = None, **more: Any
+    ) -> tuple[Any, Any]:
+        return several.update(updates, state, params, **more)
+
+    return optax.GradientTransformationExtraArgs(several.init, update)
 
 
 def clip_each(norm: jax.Array | float) -> optax.GradientTransformation:

@@ -132,7 +132,7 @@ def update(
             return jnp.where(jnp.isfinite(new), new, p)
 
         updates, kept = optimizer.update(
-            seen.grads, state.optimizer, state.params, step=state.step
+            seen.grads, state.optimizer, state.params, at=state.step
         )
         params = jax.tree.map(moved, state.params, layers.slowed(updates))
         return params, kept, follow(state.average, state.trigger, state.step, params)
