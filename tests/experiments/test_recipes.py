@@ -38,6 +38,16 @@ def recipe(name):
     return read(Config, known)
 
 
+FILES = sorted(file.stem for file in FOLDER.glob("*.flags") if file.stem != "ranges")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_recipe_can_be_read(name):
+    assert recipe(name).training.epochs > 1
+    text = (FOLDER / f"{name}.flags").read_text()
+    assert text.startswith("#") and "--experiment=language_modeling\n" in text
+
+
 def count(config, words):
     """Returns the parameters of the model, in millions."""
     tokens = {"kind": "word", "words": [str(word) for word in range(words)]}
