@@ -60,7 +60,7 @@ def split_costs(task: LanguageTask, params: Any, split: str) -> np.ndarray:
 
 
 def following(
-    model: LanguageModel, rule: Rule, text: Window, length: int
+    model: LanguageModel, rule: Rule, text: Window, length: int, turns: int = TURNS
 ) -> Iterator[Read]:
     """Yields what the model reads in each piece, its parameters following the text.
 
@@ -69,13 +69,14 @@ def following(
         rule: how they move.
         text: [T, B].
         length: tokens of a row between two steps of the parameters.
+        turns: windows of so many tokens that are followed in one call.
     """
     params = jax.tree.map(jnp.copy, rule.home)
     carries = model.initial(text.inputs.shape[1:])
-    for piece in pieces(text, TURNS * length):
-        windows = Window(*(a.reshape(TURNS, length, -1) for a in piece))
+    for piece in pieces(text, turns * length):
+        windows = Window(*(a.reshape(turns, length, -1) for a in piece))
         params, carries, found = _follow(model, rule, params, carries, windows)
-        yield Read(*(a.reshape(TURNS * length, *a.shape[2:]) for a in found))
+        yield Read(*(a.reshape(turns * length, *a.shape[2:]) for a in found))
 
 
 def costs(reads: Iterable[Read], text: Window) -> np.ndarray:

@@ -20,7 +20,7 @@ from rnnlab.nn.dynamic import Rule, Window
 SECONDS = 0.5  # what each side gets of a turn
 DECAY = 0.001
 LENGTHS = (5, 20)  # tokens of a row between two steps
-STEPS = reading.TURNS * max(LENGTHS)  # tokens of a row
+STEPS = 320  # tokens of a row
 
 
 class Shape(NamedTuple):
@@ -105,4 +105,5 @@ def plain(model: LanguageModel, params: object, text: Window) -> None:
 
 def following(model: LanguageModel, rule: Rule, text: Window, length: int) -> None:
     """Reads a text with the parameters following it."""
-    jax.block_until_ready(list(reading.following(model, rule, text, length)))
+    turns = STEPS // length
+    jax.block_until_ready(list(reading.following(model, rule, text, length, turns)))

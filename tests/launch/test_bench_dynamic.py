@@ -3,7 +3,6 @@
 import jax
 import numpy as np
 
-from experiments.language_modeling import reading
 from launch.suites import dynamic as suite
 
 SHAPE = suite.Shape(rows=2, layers=1, features=4, vocab_size=7)
@@ -32,7 +31,3 @@ def test_what_follows_reads_otherwise_than_what_is_plain(monkeypatch):
         assert found.shape == plain.shape
         np.testing.assert_allclose(found[:5], plain[:5], rtol=1e-5)
         assert np.abs(found[-5:] - plain[-5:]).max() > 1e-4
-
-
-def test_a_text_is_whole_turns():
-    assert not any(suite.STEPS % (reading.TURNS * n) for n in suite.LENGTHS)
