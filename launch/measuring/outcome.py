@@ -59,7 +59,22 @@ def beside_rnnlab(
         what: the settings that the codes share.
         taken: seconds, one number a turn, by code.
     """
-    for code, seconds in taken.items():
-        named = {**what, "code": code}
-        yield measurement(named, "s", seconds)
-        yield measurement(named, "times rnnlab", seconds / taken["rnnlab"])
+    for pair in beside("rnnlab", what, "code", taken):
+        yield from pair
+
+
+def beside(
+    base: str, what: Mapping[str, str | int], key: str, taken: Mapping[str, np.ndarray]
+) -> Iterator[tuple[Measurement, Measurement]]:
+    """Yields for each side its seconds, and these as multiples of the base's.
+
+    Args:
+        base: one of the sides.
+        what: the settings that the sides share.
+        key: the setting that tells them apart.
+        taken: seconds, one number a turn, by side.
+    """
+    for name, seconds in taken.items():
+        named = {**what, key: name}
+        times = measurement(named, f"times {base}", seconds / taken[base])
+        yield measurement(named, "s", seconds), times

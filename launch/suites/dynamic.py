@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.language_modeling import reading
 from experiments.language_modeling.ways import RATES
-from launch.measuring.outcome import Measurement, Outcome, measurement
+from launch.measuring.outcome import Measurement, Outcome, beside
 from launch.measuring.turns import Run, in_turns
 from rnnlab.cells import LSTM
 from rnnlab.engines import auto
@@ -50,17 +50,11 @@ def measure(repeats: int, shapes: tuple[Shape, ...] = SHAPES) -> Outcome:
     for shape in shapes:
         taken = in_turns(ways(shape), repeats, SECONDS)
         tokens = STEPS * shape.rows
-        for name, seconds in taken.items():
-            times = seconds / taken["plain"]
-            low, middle, high = np.quantile(times, (0.25, 0.5, 0.75))
-            what = {"model": str(shape), "reading": name}
-            measurements += [
-                measurement(what, "s", seconds),
-                measurement(what, "times plain", times),
-            ]
+        for one, times in beside("plain", {"model": str(shape)}, "reading", taken):
+            measurements += [one, times]
             rows.append(
-                f"| {shape} | {name} | {tokens / np.median(seconds):,.0f}"
-                f" | {middle:.2f} | {low:.2f} to {high:.2f} |"
+                f"| {shape} | {one.what['reading']} | {tokens / one.median:,.0f}"
+                f" | {times.median:.2f} | {times.low:.2f} to {times.high:.2f} |"
             )
     lines = [
         f"Tokens a second that language models of LSTM layers read in evaluation, and"

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from experiments.language_modeling.task import LanguageTask
-from launch.measuring.outcome import Measurement, Outcome, measurement
+from launch.measuring.outcome import Measurement, Outcome, beside
 from launch.measuring.turns import Run, in_turns
 from launch.suites.lm import Shape, steps, stream
 from rnnlab.cells import LSTM
@@ -49,17 +47,11 @@ def measure(repeats: int, shapes: tuple[Shape, ...] = SHAPES) -> Outcome:
     measurements: list[Measurement] = []
     for shape in shapes:
         taken = in_turns({name: ready(shape, name) for name in SIDES}, repeats, SECONDS)
-        for name, seconds in taken.items():
-            times = seconds / taken["nothing"]
-            low, middle, high = np.quantile(times, (0.25, 0.5, 0.75))
-            what = {"model": str(shape), "with": name}
-            measurements += [
-                measurement(what, "s", seconds),
-                measurement(what, "times without", times),
-            ]
+        for one, times in beside("nothing", {"model": str(shape)}, "with", taken):
+            measurements += [one, times]
             rows.append(
-                f"| {shape} | {name} | {1e3 * np.median(seconds):,.0f}"
-                f" | {middle:.2f} | {low:.2f} to {high:.2f} |"
+                f"| {shape} | {one.what['with']} | {1e3 * one.median:,.0f}"
+                f" | {times.median:.2f} | {times.low:.2f} to {times.high:.2f} |"
             )
     lines = [
         f"Milliseconds of the training step of a language model of {LAYERS} LSTM"

