@@ -94,6 +94,8 @@ def run(
 
     def over(job: Job, end: Ended) -> None:
         trial = asked.pop(job.key)
+        if not isinstance(trial, int):  # its last ones, or all of a short run
+            _report(trial, job, reported)
         value = min(_losses(job.folder).values(), default=None)
         if end.state == "finished" and value is not None:
             study.tell(trial, value)
@@ -121,7 +123,10 @@ def run(
             pool.turn(stop)
             for job in pool.jobs:
                 trial = asked[job.key]
-                if not isinstance(trial, int) and _worse(trial, job, reported):
+                if isinstance(trial, int):
+                    continue
+                _report(trial, job, reported)
+                if job.key in reported and trial.should_prune():
                     pool.drop(job, Ended("pruned", "worse than the median"))
             board.watch(pool.jobs, len(pool.waiting))
             time.sleep(TURN)
@@ -175,13 +180,12 @@ def best(study: "Study") -> tuple[float, dict[str, Value]] | None:
     return None if found is None else (found.value, found.user_attrs[VALUES])
 
 
-def _worse(trial: "Trial", job: Job, reported: dict[str, int]) -> bool:
-    """Reports the validations of a run that are new; returns whether to prune it."""
+def _report(trial: "Trial", job: Job, reported: dict[str, int]) -> None:
+    """Reports the validations of a run that are new."""
     for step, loss in sorted(_losses(job.folder).items()):
         if step > reported.get(job.key, -1):
             reported[job.key] = step
             trial.report(loss, step)
-    return job.key in reported and trial.should_prune()
 
 
 def _losses(folder: Path) -> dict[int, float]:

@@ -99,6 +99,14 @@ def test_what_is_worse_than_the_median_is_pruned(searched, tmp_path):
     assert last.intermediate_values == {1: 99.0}
 
 
+def test_a_run_that_ends_between_two_looks_is_compared_with_too(searched, monkeypatch):
+    search_on, _, _, _ = searched
+    monkeypatch.setattr(search, "TURN", 1.0)
+    (trial,) = search_on(1).trials
+    assert [*trial.intermediate_values] == [1, 2, 4]
+    assert trial.intermediate_values[4] == trial.value
+
+
 def test_what_failed_counts_and_is_not_the_best(searched):
     run, _, told, job = searched
     study = run(2, lambda values: job(values, "sys.exit(2)"))
