@@ -1,7 +1,6 @@
 """How far a mean over a text may lie from that over other texts of its kind."""
 
 import numpy as np
-from scipy import stats
 
 LEVEL = 0.95
 BLOCK = 200  # targets that are drawn together
@@ -24,6 +23,8 @@ def interval(costs: np.ndarray) -> tuple[float, float]:
         Künsch, The jackknife and the bootstrap for general stationary observations,
         1989, https://doi.org/10.1214/aos/1176347265
     """
+    from scipy import stats  # a second, which only an evaluation should take
+
     mean = float(costs.mean(dtype=np.float64))
     size = max(1, min(BLOCK, len(costs) // LEAST))
     starts = np.arange(0, len(costs), size)

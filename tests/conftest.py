@@ -1,6 +1,6 @@
 """Compiling is most of what the tests do: once for equal programs, and in haste.
 
-Beside that, what tests of several folders share: a corpus, and small disks.
+Beside that, what tests of several folders share: a corpus, commands, small disks.
 """
 
 import collections
@@ -10,6 +10,7 @@ import tempfile
 
 import jax
 import pytest
+from starts import Server
 
 _CACHE = tempfile.TemporaryDirectory(prefix="rnnlab-tests-")
 OPTIONS = {
@@ -23,10 +24,14 @@ for _name, _value in OPTIONS.items():
     jax.config.update(_name, _value)
     os.environ[_name.upper()] = str(_value)  # for the commands that tests start
 
-# Likewise. A later jaxlib may not know this flag any more, and would refuse to start.
+# Likewise. A later jaxlib may not know these flags any more, and would refuse to start.
 if jax.__version_info__ < (0, 11):
-    _FLAGS = os.environ.get("XLA_FLAGS", "")
-    os.environ["XLA_FLAGS"] = f"{_FLAGS} --xla_cpu_use_fusion_emitters=false"
+    _FLAGS = [
+        os.environ.get("XLA_FLAGS", ""),
+        "--xla_cpu_use_fusion_emitters=false",
+        "--xla_cpu_parallel_codegen_split_count=1",  # the cores have a worker each
+    ]
+    os.environ["XLA_FLAGS"] = " ".join(_FLAGS)
 
 
 def pytest_addoption(parser):
@@ -64,6 +69,13 @@ def corpus(tmp_path_factory):
     lines = [f"{n} bottles of beer on the wall, {n} bottles.\n" for n in range(99)]
     file.write_text("".join(lines))
     return file
+
+
+@pytest.fixture(scope="session")
+def server():
+    """Starts commands without their imports."""
+    with Server() as server:
+        yield server
 
 
 @pytest.fixture

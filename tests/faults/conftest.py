@@ -3,7 +3,6 @@
 import socket
 
 import pytest
-from starts import Server
 
 
 @pytest.fixture
@@ -17,13 +16,6 @@ def many(request):
 def counted(record_property):
     """Returns a function that notes, for the report, what was done how often."""
     return record_property
-
-
-@pytest.fixture(scope="session")
-def server():
-    """Starts commands without their imports."""
-    with Server() as server:
-        yield server
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,8 @@ def start(name, *flags, **kwargs):
     )
 
 
-def run(name, *flags):
+def by_hand(name, *flags):
+    """Returns what the fixture `run` does, of a process with all its imports."""
     process = start(name, *flags)
     out, err = process.communicate(timeout=240)
     return process.returncode, out, err
@@ -43,7 +44,7 @@ def flags(corpus):
 @pytest.fixture(scope="module")
 def finished(flags, tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
-    code, out, err = run("run", *flags, f"--workdir={folder}")
+    code, out, err = by_hand("run", *flags, f"--workdir={folder}")
     assert code == 0, err
     return folder, out, err
 
@@ -75,7 +76,7 @@ def _vocabulary(folder):
     return len(set(Path(config["config"]["data"]).read_text()))
 
 
-def test_evaluation_adds_the_test_split(finished):
+def test_evaluation_adds_the_test_split(run, finished):
     folder, _, _ = finished
     code, out, err = run("evaluate", f"--workdir={folder}", "--split=test")
     assert code == 0, err
@@ -87,7 +88,7 @@ def test_evaluation_adds_the_test_split(finished):
     assert loss == pytest.approx(result["valid"]["loss"], rel=1e-6)
 
 
-def test_a_probe_leaves_figures_and_a_picture(finished):
+def test_a_probe_leaves_figures_and_a_picture(run, finished):
     folder, _, _ = finished
     code, out, err = run("probe", f"--workdir={folder}", "--batches=2")
     assert code == 0, err
@@ -98,7 +99,7 @@ def test_a_probe_leaves_figures_and_a_picture(finished):
     assert (folder / "probe.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_samples_come_from_the_checkpoint_alone(finished):
+def test_samples_come_from_the_checkpoint_alone(run, finished):
     folder, _, _ = finished
     flags = [f"--workdir={folder}", "--prompt=9 bottles", "--length=40"]
     code, first, err = run("sample", *flags, "--seed=3")
@@ -112,7 +113,7 @@ def test_samples_come_from_the_checkpoint_alone(finished):
 
 
 def test_a_signal_saves_and_a_resume_ends_as_if_there_had_been_none(
-    finished, flags, tmp_path
+    run, finished, flags, tmp_path
 ):
     process = start("run", *flags, f"--workdir={tmp_path}", "--log_every=1")
     metrics = tmp_path / "metrics.jsonl"
@@ -144,7 +145,7 @@ def test_a_signal_saves_and_a_resume_ends_as_if_there_had_been_none(
         (["--resume", "--data="], 5, ["--data", "tokens"]),
     ],
 )
-def test_another_run_is_kept_out_of_a_workdir(finished, flags, extra, code, words):
+def test_another_run_is_kept_out_of_a_workdir(run, finished, flags, extra, code, words):
     folder, _, _ = finished
     before = _contents(folder)
     got, out, err = run("run", f"--workdir={folder}", *flags, *extra)
@@ -159,7 +160,7 @@ def _contents(folder):
 
 
 def test_a_run_is_known_by_its_checkpoint_where_its_config_is_gone(
-    finished, flags, tmp_path
+    run, finished, flags, tmp_path
 ):
     folder = tmp_path / "copy"
     shutil.copytree(finished[0], folder)
@@ -177,7 +178,7 @@ def test_a_run_is_known_by_its_checkpoint_where_its_config_is_gone(
     assert code == 2 and "config.json should be the record" in err
 
 
-def test_nothing_to_evaluate_or_sample(tmp_path):
+def test_nothing_to_evaluate_or_sample(run, tmp_path):
     for name in ("evaluate", "sample", "probe"):
         code, _, err = run(name, f"--workdir={tmp_path}")
         assert code == 4 and str(tmp_path) in err and "--workdir" in err
@@ -194,7 +195,7 @@ def test_a_flag_is_given_once():
 
 
 def test_help_names_each_option():
-    code, out, _ = run("run", "--help")
+    code, out, _ = by_hand("run", "--help")
     assert code == 0
     for flag in ("--cell:", "--engine:", "--learning_rate:", "--data:", "--resume"):
         assert flag in out

@@ -1,26 +1,14 @@
 """Figures with intervals, launch.adapt, launch.breakdown: as a person starts them."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
 SMALL = ["--features=8", "--batch_size=4", "--length=10", "--steps=20", "--dropout=0.2"]
 
 
-def run(name, *flags):
-    command = [sys.executable, "-m", f"launch.{name}", *flags]
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=240
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
 @pytest.fixture(scope="module")
-def folder(corpus, tmp_path_factory):
+def folder(run, corpus, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     given = [f"--data={corpus}", f"--cache_dir={corpus.parent / 'cache'}", *SMALL]
     given.append("--fractions=80/0/20")
@@ -33,7 +21,7 @@ def result(folder):
     return json.loads((folder / "result.json").read_text())
 
 
-def test_figures_have_intervals_and_masks(folder):
+def test_figures_have_intervals_and_masks(run, folder):
     code, out, err = run("evaluate", f"--workdir={folder}", "--masks=3")
     assert code == 0, err
     found = result(folder)["test"]
@@ -44,7 +32,7 @@ def test_figures_have_intervals_and_masks(folder):
     assert len(alone) == 3 and found["masks"]["loss"] < max(alone)
 
 
-def test_other_rows_are_another_figure(folder):
+def test_other_rows_are_another_figure(run, folder):
     before = result(folder).get("test")
     code, out, err = run("evaluate", f"--workdir={folder}", "--eval_batch_size=1")
     assert code == 0, err
@@ -53,7 +41,7 @@ def test_other_rows_are_another_figure(folder):
     assert found.get("test") == before
 
 
-def test_each_way_is_kept(folder):
+def test_each_way_is_kept(run, folder):
     flags = ["--dynamic=rms", "--statistics=2", "--cache_size=30", "--cache_theta=0.5"]
     code, out, err = run("adapt", f"--workdir={folder}", *flags)
     assert code == 0, err
@@ -66,7 +54,7 @@ def test_each_way_is_kept(folder):
     assert found["cache"]["loss"] < found["plain"]["loss"]
 
 
-def test_a_breakdown_leaves_figures_pictures_and_a_page(folder):
+def test_a_breakdown_leaves_figures_pictures_and_a_page(run, folder):
     flags = ["--split=test", "--shown=50", "--most=5"]
     code, out, err = run("breakdown", f"--workdir={folder}", *flags)
     assert code == 0, err
@@ -81,7 +69,7 @@ def test_a_breakdown_leaves_figures_pictures_and_a_page(folder):
     assert (folder / "tokens.html").read_text().count(' nats">') == 50
 
 
-def test_what_cannot_be_followed_is_one_line(folder):
+def test_what_cannot_be_followed_is_one_line(run, folder):
     flags = ["--cache_size=9", "--tune"]
     code, _, err = run("adapt", f"--workdir={folder}", *flags)
     assert code == 2 and err.startswith("error: ") and err.count("\n") == 1
@@ -93,6 +81,6 @@ def test_what_cannot_be_followed_is_one_line(folder):
         assert code == 2 and f"--{name} needs --{wanted}; add that" in err
 
 
-def test_nothing_to_measure(tmp_path):
+def test_nothing_to_measure(run, tmp_path):
     code, _, err = run("adapt", f"--workdir={tmp_path}", "--cache_size=9")
     assert code == 4 and str(tmp_path) in err and err.count("\n") == 1

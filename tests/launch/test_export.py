@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_commands import run
 
 from launch import trained
 from launch.standalone import Model
@@ -56,7 +55,7 @@ def test_a_prompt_of_unknown_tokens_is_named():
         model.encode("abz")
 
 
-def test_an_exported_folder_runs_alone(corpus, tmp_path):
+def test_an_exported_folder_runs_alone(run, corpus, tmp_path):
     workdir, out = tmp_path / "run", tmp_path / "out"
     small = ["--features=8", "--batch_size=4", "--length=10", "--steps=3"]
     data = [f"--data={corpus}", f"--cache_dir={tmp_path / 'cache'}", "--tokens=word"]

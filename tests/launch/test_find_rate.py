@@ -1,30 +1,24 @@
 """The command that suggests a learning rate, as a person starts it."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+
+@pytest.fixture
+def find(run, corpus):
+    def find(folder, *flags):
+        data = [f"--data={corpus}", f"--cache_dir={folder / 'cache'}"]
+        small = ["--features=8", "--batch_size=4", "--length=10"]
+        return run("find_rate", f"--workdir={folder}", *data, *small, *flags)
+
+    return find
 
 
-def find(folder, corpus, *flags):
-    command = [
-        sys.executable, "-m", "launch.find_rate", f"--workdir={folder}",
-        f"--data={corpus}", f"--cache_dir={folder / 'cache'}", "--features=8",
-        "--batch_size=4", "--length=10", *flags,
-    ]  # fmt: skip
-    return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=240
-    )
-
-
-def test_it_prints_draws_and_keeps_what_it_found(tmp_path, corpus):
-    ended = find(tmp_path, corpus, "--tries=60", "--lowest=1e-4", "--highest=0.01")
-    assert ended.returncode == 0, ended.stderr
-    printed, _, told = ended.stdout.partition("}\n")
+def test_it_prints_draws_and_keeps_what_it_found(find, tmp_path):
+    code, out, err = find(tmp_path, "--tries=60", "--lowest=1e-4", "--highest=0.01")
+    assert code == 0, err
+    printed, _, told = out.partition("}\n")
     kept = json.loads((tmp_path / "rates.json").read_text())
     assert json.loads(printed + "}") == {k: kept[k] for k in ("steepest", "cautious")}
     assert 1e-4 <= kept["steepest"] <= 0.01 and kept["cautious"] is None
@@ -36,9 +30,7 @@ def test_it_prints_draws_and_keeps_what_it_found(tmp_path, corpus):
         assert (tmp_path / name).stat().st_size > 1000
 
 
-def test_rates_rise(tmp_path, corpus):
-    ended = find(tmp_path, corpus, "--lowest=1", "--highest=0.1")
-    assert ended.returncode == 2
-    assert ended.stderr == (
-        "error: --highest must be above --lowest=1, got 0.1; raise it.\n"
-    )
+def test_rates_rise(find, tmp_path):
+    code, _, err = find(tmp_path, "--lowest=1", "--highest=0.1")
+    assert code == 2
+    assert err == "error: --highest must be above --lowest=1, got 0.1; raise it.\n"

@@ -22,16 +22,10 @@ def start(*flags):
     return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
 
 
-def run(*flags):
-    process = start(*flags)
-    out, err = process.communicate(timeout=240)
-    return process.returncode, out, err
-
-
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
-    code, out, err = run(*TINY, f"--workdir={folder}")
+    code, out, err = run("study", *TINY, f"--workdir={folder}")
     assert code == 0, err
     return folder, out
 
@@ -49,10 +43,10 @@ def test_a_study_leaves_its_report(finished):
     assert len((folder / "results.jsonl").read_text().splitlines()) == 12
 
 
-def test_a_second_start_repeats_nothing(finished):
+def test_a_second_start_repeats_nothing(run, finished):
     folder, _ = finished
     results = (folder / "results.jsonl").read_bytes()
-    code, _, err = run(*TINY, f"--workdir={folder}")
+    code, _, err = run("study", *TINY, f"--workdir={folder}")
     assert code == 0, err
     assert (folder / "results.jsonl").read_bytes() == results
 
@@ -90,17 +84,17 @@ def test_the_page_of_claims_has_what_was_found(finished, tmp_path):
         (["--study=jsb", "--data=/no/where.json"], 2, "/no/where.json"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(finished, flags, code, said):
+def test_what_cannot_be_done_is_one_line(run, finished, flags, code, said):
     folder, _ = finished
     before = {p: p.read_bytes() for p in folder.iterdir() if p.is_file()}
-    got, _, err = run(*flags, f"--workdir={folder}")
+    got, _, err = run("study", *flags, f"--workdir={folder}")
     assert got == code and said in err and err.count("\n") == 1, err
     for path, content in before.items():
         assert path.name == ".lock" or path.read_bytes() == content
 
 
-def test_help_names_studies_and_flags():
-    code, out, _ = run("--study=irnn", "--help")
+def test_help_names_studies_and_flags(run):
+    code, out, _ = run("study", "--study=irnn", "--help")
     assert code == 0
     for word in ("temporal_order", "--learning_rates", "--workdir", "of Adam"):
         assert word in out

@@ -31,12 +31,6 @@ def start(name, *flags):
     return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
 
 
-def run(name, *flags):
-    process = start(name, *flags)
-    out, err = process.communicate(timeout=LIMIT)
-    return process.returncode, out, err
-
-
 def hashes(folder):
     """Returns the final hash of each run, by its cell."""
     return {
@@ -45,7 +39,7 @@ def hashes(folder):
     }
 
 
-def test_kills_lose_nothing(flags, tmp_path):
+def test_kills_lose_nothing(run, flags, tmp_path):
     """The sweep and a run are killed; the others go on, and a new start ends them."""
     folder = tmp_path / "sweep"
     given = [*flags, "--grid=cell=lstm,gru", f"--workdir={folder}"]
@@ -84,7 +78,7 @@ def test_kills_lose_nothing(flags, tmp_path):
     assert "valid.loss of finished runs" in tables.text(folder)
 
 
-def test_seeds_and_rates_are_trained_as_one_program(flags, tmp_path):
+def test_seeds_and_rates_are_trained_as_one_program(run, flags, tmp_path):
     folder, alone = tmp_path / "sweep", tmp_path / "alone"
     given = [*flags, "--grid=learning_rate=0.01,0.03", "--together=8"]
     code, out, err = run("sweep", *given, f"--workdir={folder}")
@@ -105,7 +99,7 @@ def test_seeds_and_rates_are_trained_as_one_program(flags, tmp_path):
     assert loss == pytest.approx(mine.figure("valid.loss"), rel=1e-5)
 
 
-def test_a_plan_is_printed_and_nothing_is_written(flags, tmp_path):
+def test_a_plan_is_printed_and_nothing_is_written(run, flags, tmp_path):
     folder = tmp_path / "sweep"
     given = [*flags, "--ablate=dropout=0.5;layers=2", "--seeds=2", "--dry_run"]
     code, out, err = run("sweep", *given, f"--workdir={folder}")
@@ -135,22 +129,17 @@ BAD = {
 }
 
 
-def test_bad_input_is_told_in_a_line_and_writes_nothing(flags, tmp_path):
+def test_bad_input_is_told_in_a_line_and_writes_nothing(run, flags, tmp_path):
     folder = tmp_path / "sweep"
-    begun = {}
     for given in BAD:
-        last = {flag.partition("=")[0]: flag for flag in
-                [*flags, f"--workdir={folder}", *given]}  # fmt: skip
-        begun[given] = start("sweep", *last.values())
-    for given, process in begun.items():
-        out, err = process.communicate(timeout=LIMIT)
-        assert process.returncode == 2 and not out, (given, err)
+        code, out, err = run("sweep", *flags, f"--workdir={folder}", *given)
+        assert code == 2 and not out, (given, err)
         (line,) = err.splitlines()
         assert line.startswith("error: ") and BAD[given] in line, line
     assert not folder.exists()
 
 
-def test_one_sweep_a_folder(flags, tmp_path):
+def test_one_sweep_a_folder(run, flags, tmp_path):
     """Another sweep is refused by its points, a second start by the lock."""
     (tmp_path / "sweep.json").write_text(
         json.dumps(

@@ -2,10 +2,8 @@
 
 import re
 
-from test_commands import run
 
-
-def test_units_of_a_run_and_of_another_text(corpus, tmp_path):
+def test_units_of_a_run_and_of_another_text(run, corpus, tmp_path):
     folder = tmp_path / "run"
     data = [f"--data={corpus}", f"--cache_dir={tmp_path / 'cache'}"]
     small = ["--features=8", "--batch_size=4", "--length=10", "--steps=3"]

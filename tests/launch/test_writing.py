@@ -23,14 +23,8 @@ def start(name, *flags):
     return subprocess.Popen([sys.executable, "-m", f"launch.{name}", *flags], **PIPES)
 
 
-def run(name, *flags, lines=""):
-    process = start(name, *flags)
-    out, err = process.communicate(lines, timeout=240)
-    return process.returncode, out, err
-
-
 @pytest.fixture(scope="module")
-def trained(corpus, tmp_path_factory):
+def trained(run, corpus, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     small = ["--features=16", "--batch_size=4", "--length=20", "--steps=40"]
     cache = f"--cache_dir={corpus.parent / 'cache'}"
@@ -39,7 +33,9 @@ def trained(corpus, tmp_path_factory):
     return f"--workdir={folder}"
 
 
-def test_lines_completed_as_they_come_are_those_written_side_by_side(trained, tmp_path):
+def test_lines_completed_as_they_come_are_those_written_side_by_side(
+    run, trained, tmp_path
+):
     prompts, file = ["12 bottles of", "7", "on the w"], tmp_path / "prompts.txt"
     file.write_text("\n".join(prompts) + "\n")
     flags = [trained, "--temperature=0", "--length=40"]
@@ -48,8 +44,9 @@ def test_lines_completed_as_they_come_are_those_written_side_by_side(trained, tm
     wanted = re.split(r"--- sample \d\n", out)[1:]
     typed = [prompts[0], ":temprature 1", "Ж", "", prompts[1], ":top_p 2"]
     typed += [":temperature 1", ":temperature 0", prompts[2], ":quit", "never"]
-    code, out, err = run("complete", *flags, lines="\n".join(typed))
-    assert code == 0
+    with start("complete", *flags) as process:
+        out, err = process.communicate("\n".join(typed), timeout=240)
+        assert process.returncode == 0
     assert out == "".join(
         text.removeprefix(prompt) for text, prompt in zip(wanted, prompts, strict=True)
     )
@@ -72,7 +69,7 @@ def test_an_interrupt_stops_the_text_and_at_the_prompt_the_command(trained):
         assert process.wait(60) == 130
 
 
-def test_a_beam_writes_texts_best_first_up_to_the_end(trained):
+def test_a_beam_writes_texts_best_first_up_to_the_end(run, trained):
     flags = ["--prompt=5 bottles of", "--beam=3", "--length=30", "--until=s"]
     code, out, err = run("sample", trained, *flags)
     assert code == 0, err
@@ -87,7 +84,7 @@ def test_a_beam_writes_texts_best_first_up_to_the_end(trained):
     assert code == 2 and "--beam must be at most" in err and "got 1000" in err
 
 
-def test_candidates_are_ranked_by_what_a_token_costs(trained, tmp_path):
+def test_candidates_are_ranked_by_what_a_token_costs(run, trained, tmp_path):
     file = tmp_path / "candidates.txt"
     file.write_text("bottles of beer\nllllll\nbottles of beer on the wall\n")
     flags = [trained, "--prompt=12 "]
@@ -112,7 +109,7 @@ def test_candidates_are_ranked_by_what_a_token_costs(trained, tmp_path):
         (["--length_penalty=1"], "--length_penalty must be given with --beam"),
     ],
 )
-def test_a_flag_that_would_do_nothing_is_refused(flags, words):
+def test_a_flag_that_would_do_nothing_is_refused(run, flags, words):
     code, out, err = run("sample", "--workdir=nowhere", *flags)
     assert (code, out) == (2, "") and words in err and err.count("\n") == 1
 

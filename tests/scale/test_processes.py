@@ -6,8 +6,9 @@ import time
 
 import numpy as np
 import pytest
+from starts import events, final
 
-from tests.scale.jobs import Job, ended, events, final, metrics, start
+from tests.scale.jobs import Job, metrics, start
 
 
 @pytest.fixture(scope="module")
@@ -28,22 +29,22 @@ def flags(corpus):
 
 
 @pytest.fixture(scope="module")
-def alone(flags, tmp_path_factory):
+def alone(server, flags, tmp_path_factory):
     """The workdir of the run of one process."""
     folder = tmp_path_factory.mktemp("alone")
-    with Job(1, folder, flags) as job:
+    with Job(server, 1, folder, flags) as job:
         job.done()
     return folder
 
 
 @pytest.fixture(scope="module")
-def two(flags, tmp_path_factory):
+def two(server, flags, tmp_path_factory):
     """The workdir of the run of two processes that nothing disturbed.
 
     Of `--devices` there are two, one in each; fewer are refused in tests/faults.
     """
     folder = tmp_path_factory.mktemp("two")
-    with Job(2, folder, flags, devices=2) as job:
+    with Job(server, 2, folder, flags, devices=2) as job:
         (_, first), (_, second) = job.done()
     assert "valid loss" in first and not second  # one tells
     return folder
@@ -62,9 +63,9 @@ def test_the_metrics_are_those_of_one_process(two, alone):
     same(two, alone)
 
 
-def test_a_stop_of_one_is_a_stop_of_all_and_four_go_on(flags, tmp_path, alone):
+def test_a_stop_of_one_is_a_stop_of_all_and_four_go_on(server, flags, tmp_path, alone):
     """With the embedding cut in two by the first two, in none by the four."""
-    with Job(2, tmp_path, flags, shard="fsdp") as job:
+    with Job(server, 2, tmp_path, flags, shard="fsdp") as job:
         job.until("saved", 15)
         job.send(1)  # it does not write
         ends = job.ends()
@@ -75,7 +76,7 @@ def test_a_stop_of_one_is_a_stop_of_all_and_four_go_on(flags, tmp_path, alone):
         assert line.startswith(f"error: Stopped by SIGTERM after step {stop['step']},")
     assert 15 < stop["step"] < 60
     assert events(tmp_path, "saved")[-1]["step"] == stop["step"]
-    with Job(4, tmp_path, flags, resume=True) as job:
+    with Job(server, 4, tmp_path, flags, resume=True) as job:
         (_, told), *_ = job.done()
     assert events(tmp_path, "resumed")[0]["step"] == stop["step"]
     for change in ("devices: 2 -> 4", "processes: 2 -> 4", "shard: fsdp -> replicated"):
@@ -83,10 +84,10 @@ def test_a_stop_of_one_is_a_stop_of_all_and_four_go_on(flags, tmp_path, alone):
     same(tmp_path, alone)
 
 
-def test_one_after_the_other_is_lost_and_the_job_goes_on(flags, tmp_path, two):
+def test_one_after_the_other_is_lost_and_the_job_goes_on(server, flags, tmp_path, two):
     flags = flags | {"resume": True}
     for killed, step in ((0, 10), (1, 30)):
-        with Job(2, tmp_path, flags) as job:
+        with Job(server, 2, tmp_path, flags) as job:
             job.until("saved", step)
             job.send(killed, signal.SIGKILL)
             sent = time.monotonic()
@@ -98,16 +99,16 @@ def test_one_after_the_other_is_lost_and_the_job_goes_on(flags, tmp_path, two):
         assert line.startswith("error: Another process of this run was lost (")
         assert line.endswith("with --resume go on from the last checkpoint.")
         assert not events(tmp_path, "finished") and "Traceback" not in told
-    with Job(2, tmp_path, flags) as job:
+    with Job(server, 2, tmp_path, flags) as job:
         job.done()
     assert len(events(tmp_path, "resumed")) == 2
     assert final(tmp_path) == final(two)
     assert metrics(tmp_path) == metrics(two)
 
 
-def test_a_refusal_by_the_first_is_told_by_all(flags, two):
+def test_a_refusal_by_the_first_is_told_by_all(server, flags, two):
     before = sorted(os.listdir(two))
-    with Job(2, two, flags) as job:
+    with Job(server, 2, two, flags) as job:
         ends = job.ends()
     for code, told in ends:
         assert code == 2 and told.startswith("error: --workdir must be a folder"), told
@@ -115,12 +116,14 @@ def test_a_refusal_by_the_first_is_told_by_all(flags, two):
 
 
 @pytest.mark.parametrize("k", [0, 1])
-def test_a_coordinator_that_is_not_reached_is_named(flags, tmp_path, free_port, k):
+def test_a_coordinator_that_is_not_reached_is_named(
+    server, flags, tmp_path, free_port, k
+):
     place = f"localhost:{free_port}"
     joined = {"coordinator": place, "processes": 2, "process_id": k}
     given = flags | joined | {"workdir": tmp_path / "run", "connect_seconds": 1}
-    code, told = ended(start("launch.run", given))
-    assert code == 2 and len(told.strip().splitlines()) == 1, told
+    ended = start(server, given).wait()
+    assert ended.code == 2 and len(ended.err.strip().splitlines()) == 1, ended.err
     for word in ("error: ", "within 1 s", place, f"process {k} of 2"):
-        assert word in told
+        assert word in ended.err
     assert not (tmp_path / "run").exists()

@@ -9,8 +9,9 @@ import sys
 import time
 
 import pytest
+from starts import ROOT, events
 
-from tests.scale.jobs import LIMIT, ROOT, events
+from tests.scale.jobs import LIMIT
 
 SCRIPTS = ROOT / "launch" / "slurm"
 
