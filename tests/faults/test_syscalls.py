@@ -24,7 +24,7 @@ STEPS = 3
 
 def traced(server, calls, which, *arguments):
     """Runs `saves` until call number `which` of `calls`, which kills it."""
-    started = server.fork("saves", *arguments, stopped=True)
+    started = server.fork("tests.faults.saves", *arguments, stopped=True)
     started.until(lambda: started.state == "T")
     inject = f"inject={calls}:signal=SIGKILL:when={which}"
     tracer = attach(started.pid, "-e", f"trace={calls}", "-e", inject)
@@ -56,7 +56,7 @@ def test_no_call_leaves_a_torn_step(server, tmp_path, kind, counted):
             break
         assert ended.code == -signal.SIGKILL, ended.err
         killed += 1
-        again = server.fork("saves", folder, STEPS).wait()
+        again = server.fork("tests.faults.saves", folder, STEPS).wait()
         assert again.code == 0, again.err
         assert look(folder)[-1] == max(steps, default=0) + STEPS
         assert not list(folder.glob("*.tmp"))
@@ -68,7 +68,7 @@ def test_no_call_leaves_a_torn_step(server, tmp_path, kind, counted):
 def test_all_is_durable_before_it_is_told(server, tmp_path):
     """Each file and folder of a step is synced, then the rename, then its line."""
     folder, log = tmp_path / "c", tmp_path / "log"
-    started = server.fork("saves", folder, 1, stopped=True)
+    started = server.fork("tests.faults.saves", folder, 1, stopped=True)
     started.until(lambda: started.state == "T")
     calls = "fsync,fdatasync,rename,renameat,renameat2,write"
     tracer = attach(started.pid, "-y", "-o", str(log), "-e", f"trace={calls}")

@@ -14,14 +14,16 @@ def test_from_and_to_other_numbers_of_devices(server, tmp_path, many, counted):
     saved = {}
     for count in dict.fromkeys(before for before, _ in pairs):
         folder = tmp_path / str(count)
-        ended = server.fork("topologies", "save", folder, env=devices(count)).wait()
+        ended = server.fork(
+            "tests.faults.topologies", "save", folder, env=devices(count)
+        ).wait()
         assert ended.code == 0, ended.err
         saved[count] = ended.out
     assert len({*saved.values()}) == 1
     for before, after in pairs:
         env = devices(after)
         ended = server.fork(
-            "topologies", "restore", tmp_path / str(before), env=env
+            "tests.faults.topologies", "restore", tmp_path / str(before), env=env
         ).wait()
         assert ended.out == saved[before], ended.err
     counted("pairs of topologies", len(pairs))
