@@ -12,8 +12,8 @@ from experiments.language_modeling.task import LanguageTask
 from rnnlab.cell import Cell
 from rnnlab.data.streams import Batch
 from rnnlab.errors import InputError
-from rnnlab.nn import Blocks, Stack
 from rnnlab.nn.layers import Layer
+from rnnlab.nn.parts import Recurring
 from rnnlab.probes import gates, gradients, jacobians, lyapunov, truncation
 
 ROWS = 8  # of the split that are looked at
@@ -56,7 +56,7 @@ def examine(task: LanguageTask, params: Any, batch: Batch, length: int) -> Any:
         InputError: a carry of whole numbers, of which there are no derivatives; or
             layers that are not recurrent.
     """
-    if not isinstance(task.model.stack, Stack | Blocks):
+    if not isinstance(task.model.stack, Recurring):
         raise InputError(
             f"A model of recurrent layers was wanted, to probe what they carry, got one"
             f" of {type(task.model.stack).__name__}; name the --workdir of another."

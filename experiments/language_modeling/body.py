@@ -13,6 +13,8 @@ RECURRENT = (
     *("weight_drop", "recurrent_dropout", "state_dropout", "zoneout"),
 )
 LONGEST = 2**16  # tokens back that a network of convolutions may see
+KERNELS = {"tcn": 3, "blocks": 4}  # inputs that a convolution sees, by body
+WINDOWS = {"qrnn": 2}  # inputs that a layer's cell is given, where not its own alone
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +28,11 @@ class Body:
         choices=("recurrent", "blocks", "tcn", "transformer"),
     )
     kernel: int | None = option(
-        None, "inputs that a convolution of tcn sees; by default 3", above=1, below=1025
+        None,
+        "inputs that a convolution of tcn sees (by default 3), or that before each cell"
+        " of blocks (4), or that a layer's cell is given (1; qrnn 2)",
+        above=1,
+        below=1025,
     )
     heads: int | None = option(
         None, "of a transformer's layer; by default 4", above=0, below=1025
@@ -40,14 +46,13 @@ class Body:
 
     def __post_init__(self):
         check(self)
-        uses = {"tcn": ("kernel",), "transformer": ("heads", "context")}
-        for body, names in uses.items():
-            for name in names:
-                if getattr(self, name) is not None and body != self.body:
-                    raise InputError(
-                        f"--{name} needs --body={body}, got --body={self.body}; leave"
-                        f" it out."
-                    )
+        attention = self.body == "transformer"
+        wanted = "another --body" if attention else "--body=transformer"
+        for name in ("kernel",) if attention else ("heads", "context"):
+            if getattr(self, name) is not None:
+                raise InputError(
+                    f"--{name} needs {wanted}, got --body={self.body}; leave it out."
+                )
 
     @property
     def recurrent(self) -> bool:
@@ -74,7 +79,7 @@ class Body:
         if self.body == "tcn" and self.reach(layers) > LONGEST:
             raise InputError(
                 f"--body=tcn must see no more than {LONGEST} tokens back, got"
-                f" --layers={layers} and --kernel={self.width}, which see"
+                f" --layers={layers} and --kernel={self.inputs()}, which see"
                 f" {self.reach(layers)}; lower --layers."
             )
         if self.body == "transformer" and features % (2 * self.count):
@@ -86,7 +91,7 @@ class Body:
 
     def reach(self, layers: int) -> int:
         """Returns how many tokens before it a token of a tcn sees."""
-        return 2 * (self.width - 1) * (2**layers - 1)
+        return 2 * (self.inputs() - 1) * (2**layers - 1)
 
     def span(self, length: int) -> int:
         """Returns how many tokens before it a transformer's token attends to."""
@@ -98,10 +103,9 @@ class Body:
             return 0
         return self.count * (self.span(length) + length)
 
-    @property
-    def width(self) -> int:
-        """The inputs that a convolution sees."""
-        return self.kernel or 3
+    def inputs(self, cell: str = "") -> int:
+        """Returns the inputs that a convolution sees, or else a layer of cells."""
+        return self.kernel or KERNELS.get(self.body) or WINDOWS.get(cell, 1)
 
     @property
     def count(self) -> int:

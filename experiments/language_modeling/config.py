@@ -37,14 +37,14 @@ class Config(Source):
     )
     engine: str = option(
         "auto",
-        "how steps are executed; all give the same numbers",
+        "how steps are executed; all give the same numbers, up to rounding",
         choices=("auto", *engines.ENGINES),
         free=True,
     )
     features: int = option(256, "units a layer", above=0, below=2**13 + 1)
-    layers: int = option(1, "of the body", above=0, below=65)
+    layers: int = option(1, "layers of the body", above=0, below=65)
     embedding: int | None = option(
-        None, "of a token; by default as features", above=0, below=1_000_000
+        None, "features of a token; by default as features", above=0, below=1_000_000
     )
     last_features: int | None = option(
         None,
@@ -149,6 +149,11 @@ class Config(Source):
         if self.embedding is not None:
             return self.embedding
         return (self.output.project or self.last) if self.tied else self.features
+
+    @property
+    def inputs(self) -> int:
+        """Inputs that a convolution sees, or else a layer of cells."""
+        return self.body.inputs(self.cell)
 
     def make_cells(self) -> tuple[Cell[Any], ...]:
         """Returns the cell of each layer, from the input up.

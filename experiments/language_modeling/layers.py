@@ -4,7 +4,7 @@ from typing import Any
 
 from experiments.language_modeling.config import Config
 from rnnlab import engines
-from rnnlab.nn import TCN, Blocks, Stack, Transformer
+from rnnlab.nn import TCN, Blocks, Stack, Transformer, Windowed
 from rnnlab.nn.parts import Layers
 
 
@@ -18,7 +18,7 @@ def make(config: Config) -> Layers:
     }
     match body.body:
         case "tcn":
-            return TCN(config.entry, config.sizes, body.width, **drop)
+            return TCN(config.entry, config.sizes, config.inputs, **drop)
         case "transformer":
             size, span = config.features, body.span(config.length)
             return Transformer(size, config.layers, body.count, span, **drop)
@@ -30,5 +30,8 @@ def make(config: Config) -> Layers:
         else engines.ENGINES[config.engine]()
     )
     if body.body == "blocks":
-        return Blocks(config.features, cells, engine, **drop)
+        return Blocks(config.features, cells, engine, config.inputs, **drop)
+    if config.inputs > 1:
+        sizes = config.entry, *config.sizes[:-1]
+        return Windowed(sizes, cells, config.inputs, engine, **drop)
     return Stack(cells, engine, dropout_out=0.0, **drop)

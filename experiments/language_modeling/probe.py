@@ -19,8 +19,9 @@ import jax
 import jax.numpy as jnp
 
 from rnnlab.data.streams import Batch
-from rnnlab.nn import Blocks, Stack, taps
+from rnnlab.nn import taps
 from rnnlab.nn.layers import Layer, layers
+from rnnlab.nn.parts import Recurring
 from rnnlab.probes import gates, gradients, updates
 
 if TYPE_CHECKING:  # it imports this
@@ -41,7 +42,7 @@ def figures(
     """Returns the figures of one update, by name, [] each."""
     batch, memory = first_rows(batch, memory, min(ROWS, batch.inputs.shape[1]))
     found = {}
-    recurrent = isinstance(task.model.stack, Stack | Blocks)
+    recurrent = isinstance(task.model.stack, Recurring)
     by_path = of_layers(task, params, memory, batch) if recurrent else {}
     for k, (layer, norms) in enumerate(by_path.values()):
         found |= {f"layer_{k}/{name}": v for name, v in of_layer(layer, norms).items()}

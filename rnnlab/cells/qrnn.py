@@ -20,7 +20,8 @@ class QRNN(Gated):
 
     The carry is c. A step sees its own input alone, so that what the cell is given is
     X: `rnnlab.windows.windows(x, 2)` makes windows of two inputs, for which `init`
-    takes in_features of 2 I. The columns stand in the order z, f, o.
+    takes in_features of 2 I, and `rnnlab.nn.Windowed` does so layer by layer. The
+    columns stand in the order z, f, o.
 
     Attributes:
         features: H, the number of units.

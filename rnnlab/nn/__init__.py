@@ -8,6 +8,7 @@ from rnnlab.nn.recurrent import Bidirectional, Recurrent
 from rnnlab.nn.stack import Highway, Stack
 from rnnlab.nn.tcn import TCN
 from rnnlab.nn.transformer import Transformer
+from rnnlab.nn.windowed import Windowed
 
 __all__ = [
     "Adaptive",
@@ -22,5 +23,6 @@ __all__ = [
     "Stack",
     "TCN",
     "Transformer",
+    "Windowed",
     "cross_entropy",
 ]

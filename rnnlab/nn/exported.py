@@ -7,9 +7,8 @@ import jax.numpy as jnp
 from jax import export
 
 from rnnlab.engines import Scan
-from rnnlab.nn.blocks import Blocks
 from rnnlab.nn.language_model import LanguageModel
-from rnnlab.nn.stack import Stack
+from rnnlab.nn.parts import Recurring
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
@@ -36,9 +35,7 @@ def step(model: LanguageModel, params: Any) -> Exported:
     Raises:
         ImportError: flatbuffers is not installed (extra `export`).
     """
-    if isinstance(
-        model.stack, Stack | Blocks
-    ):  # one step: the plainest engine is as good
+    if isinstance(model.stack, Recurring):  # one step: the plainest engine is as good
         model = model.clone(stack=model.stack.clone(engine=Scan()))
     leaves = jax.tree_util.tree_leaves_with_path(params)
     named = {jax.tree_util.keystr(p, simple=True, separator="/"): x for p, x in leaves}

@@ -1,9 +1,12 @@
 """What a language model is made of: layers that carry something, and an output."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
+
+from rnnlab.cell import Cell
+from rnnlab.engines import Engine
 
 
 class Layers(Protocol):
@@ -27,6 +30,21 @@ class Layers(Protocol):
         self, carries: Any, x: jax.Array, train: bool = False
     ) -> tuple[Any, jax.Array]:
         """Returns the carries after, and y: [T, B, E] -> [T, B, H]."""
+        ...
+
+
+@runtime_checkable
+class Recurring(Protocol):
+    """Layers that are made of cells."""
+
+    @property
+    def cells(self) -> tuple[Cell[Any], ...]:
+        """One a layer, from the input up."""
+        ...
+
+    @property
+    def engine(self) -> Engine:
+        """How the steps of each are executed."""
         ...
 
 

@@ -40,10 +40,36 @@ def test_what_a_body_has_no_use_for_is_refused(settings, words):
         Config(**settings)
 
 
-@pytest.mark.parametrize("name", ["kernel", "heads", "context"])
-def test_what_no_body_asked_for_uses_is_refused(name):
-    with pytest.raises(InputError, match=f"--{name} needs --body=t.*=blocks; leave"):
-        Body("blocks", **{name: 2})
+@pytest.mark.parametrize(
+    ("body", "name", "wanted"),
+    [
+        ("transformer", "kernel", "another --body"),
+        ("blocks", "heads", "--body=transformer"),
+        ("blocks", "context", "--body=transformer"),
+    ],
+)
+def test_what_no_body_asked_for_uses_is_refused(body, name, wanted):
+    with pytest.raises(InputError, match=f"--{name} needs {wanted}, .*={body}; leave"):
+        Body(body, **{name: 2})
+
+
+@pytest.mark.parametrize(
+    ("body", "cell", "kernel", "inputs"),
+    [
+        *[("recurrent", "lstm", None, 1), ("recurrent", "lstm", 2, 2)],
+        *[("recurrent", "qrnn", None, 2), ("recurrent", "qrnn", 3, 3)],
+        *[("blocks", "qrnn", None, 4), ("blocks", "lru", 2, 2), ("tcn", "lstm", 5, 5)],
+    ],
+)
+def test_what_layers_see_at_a_step(body, cell, kernel, inputs):
+    config = Config(body=Body(body, kernel), cell=cell, features=6, embedding=5)
+    task = build.rebuild(config, {"tokenizer": Char("ab", False).to_json()})
+    sizes = {shape.shape for shape in jax.tree.leaves(task.model.initial((7,)))}
+    assert config.inputs == inputs
+    if inputs > 1 and body != "tcn":
+        assert (7, inputs - 1, 5 if body == "recurrent" else 6) in sizes
+    else:
+        assert body == "tcn" or sizes == {(7, 6)}
 
 
 @pytest.mark.parametrize("body", ["tcn", "transformer", "blocks"])

@@ -7,8 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rnnlab.cells import LRU
-from rnnlab.nn import TCN, Blocks, LanguageModel, Recurrent, Softmax, Transformer
+from rnnlab.cells import LRU, QRNN
+from rnnlab.nn import (
+    TCN,
+    Blocks,
+    LanguageModel,
+    Recurrent,
+    Softmax,
+    Transformer,
+    Windowed,
+)
+from rnnlab.nn.depthwise import DepthwiseConv
 from rnnlab.nn.tcn import CausalConv
 from rnnlab.nn.transformer import Attention, rotated, visible
 
@@ -21,7 +30,8 @@ BODIES = {
     "tcn of pairs": TCN(E, (E, E), kernel=2),
     "transformer": Transformer(8, layers=2, heads=2, context=5),
     "transformer without a map": Transformer(E, layers=1, heads=1, context=20),
-    "blocks": Blocks(8, (LRU(8), LRU(8))),
+    "blocks": Blocks(8, (LRU(8), LRU(8)), kernel=3),
+    "windowed": Windowed((E, 5), (QRNN(5), QRNN(4)), 3),
 }
 # A convolution has kernel, bias and gain; a change of features a linear map.
 PARAMETERS = {
@@ -30,7 +40,9 @@ PARAMETERS = {
     "tcn of pairs": 4 * (2 * E * E + 2 * E),
     "transformer": E * 8 + 2 * (4 * 8 * 8 + 3 * 8 * UNITS + 2 * 8) + 8,
     "transformer without a map": 4 * E * E + 3 * E * 16 + 3 * E,
-    "blocks": E * 8 + 2 * (3 * 8 + 5 * 8 * 8 + 3 * 8 * UNITS + 2 * 8) + 8,
+    "blocks": E * 8
+    + 2 * ((3 * 8 * 8 + 4 * 8) + (3 * 8 + 5 * 8 * 8) + 3 * 8 * UNITS + 2 * 8) + 8,
+    "windowed": 3 * E * 3 * 5 + 3 * 5 * 3 * 4,
 }  # fmt: skip
 # The furthest input that an output sees, in steps back.
 REACH = {
@@ -108,6 +120,17 @@ def network(params, x):
     return gate / (1 + np.exp(-gate)) * value @ params["out"]["kernel"]
 
 
+def recurrent(params, start, x):
+    """Griffin's recurrent block: a cell after a convolution, and a gate."""
+    gate, value = np.split(x @ params["gate_and_value"]["kernel"], 2, -1)
+    w, value = params["DepthwiseConv_0"], [np.zeros_like(value[:2]), value]
+    value = np.concatenate(value)
+    value = sum(w["kernel"][k] * value[k : k + T] for k in range(3)) + w["bias"]
+    given = {"params": params["Recurrent_0"]}, start, value
+    gate *= (1 + np.tanh(np.sqrt(2 / np.pi) * (gate + 0.044715 * gate**3))) / 2
+    return gate * Recurrent(LRU(8)).apply(*given)[1] @ params["out"]["kernel"]
+
+
 @pytest.mark.parametrize("name", ["transformer", "blocks"])
 def test_blocks_are_sums_of_what_norms_feed(name):
     """The wiring by hand; attention and cells have their own tests."""
@@ -116,8 +139,8 @@ def test_blocks_are_sums_of_what_norms_feed(name):
     x = X * E**0.5 @ params["entry"]["kernel"]
     for k in range(2):
         if name == "blocks":
-            given, below = params[f"Recurrent_{k}"], norm(params[f"cell_norm_{k}"], x)
-            _, y = Recurrent(LRU(8)).apply({"params": given}, start[k], below)
+            below = norm(params[f"cell_norm_{k}"], x)
+            y = recurrent(params[f"RecurrentBlock_{k}"], start[k][1], below)
         else:
             given, mask = params[f"Attention_{k}"], visible(start.held, T, 5)
             below = norm(params[f"attention_norm_{k}"], x).swapaxes(0, 1)
@@ -131,7 +154,7 @@ def test_blocks_are_sums_of_what_norms_feed(name):
     close(outcome(name, start, X)[1], norm(params["last_norm_1"], x), 1e-4)
 
 
-@pytest.mark.parametrize("name", [*REACH, "blocks"])
+@pytest.mark.parametrize("name", BODIES)
 def test_gradients_are_finite_and_reach_each_parameter(name):
     tokens = RNG.integers(7, size=(2, T, B))
     model = LanguageModel(E, BODIES[name].clone(dropout=0.2), Softmax(7))
@@ -155,19 +178,50 @@ def trained(name, body, seed):
 
 
 # The first two are of so short a reach that the last outputs have seen no start.
-@pytest.mark.parametrize("name", ["tcn of pairs", "transformer", "blocks"])
+@pytest.mark.parametrize("name", ["tcn of pairs", "transformer", "blocks", "windowed"])
 def test_masks_are_drawn_by_the_key_for_each_step_or_for_all(name):
     each = BODIES[name].clone(dropout=0.5)
     once = each.clone(variational=True)
     for body in (each, once):
         assert (trained(name, body, 0) == trained(name, body, 0)).all()
         assert (trained(name, body, 0) != trained(name, body, 1)).any()
-    if name != "blocks":  # whose state has seen how many steps there were
+    if name in REACH:  # other states have seen how many steps there were
         close(trained(name, once, 0)[-1], trained(name, once, 0)[-3])
     assert (trained(name, each, 0)[-1] != trained(name, each, 0)[-3]).any()
     start = BODIES[name].initial((B,))
     evaluated = jax.jit(each.apply)(params_of(name), start, X)
     close(evaluated, outcome(name, start, X))
+
+
+def test_layers_of_windows_are_convolutions_before_cells():
+    """Two layers by hand: each one's u_t = sum_k W_k x_{t-k}, then pooling."""
+    body, x = BODIES["windowed"], X
+    for k, below in enumerate((E, 5)):
+        params = params_of("windowed")["params"][f"Recurrent_{k}"]["cell"]
+        w = params["kernel"].reshape(3, below, -1)  # the oldest first
+        padded = np.concatenate([np.zeros_like(x[:2]), x])
+        u = sum(padded[j : j + T] @ w[j] for j in range(3))
+        z, f, o = np.split(u, 3, -1)
+        f, o, c, x = 1 / (1 + np.exp(-f)), 1 / (1 + np.exp(-o)), 0, []
+        for t in range(T):
+            c = f[t] * c + (1 - f[t]) * np.tanh(z[t])
+            x.append(o[t] * c)
+        x = np.stack(x)
+    close(outcome("windowed", body.initial((B,)), X)[1], x)
+
+
+def test_a_convolution_of_each_feature_is_torch_s():
+    torch = pytest.importorskip("torch")
+    layer = DepthwiseConv(E, 4)
+    past = RNG.normal(size=(B, 3, E)).astype(np.float32)
+    made = {"kernel": RNG.normal(size=(4, E)), "bias": RNG.normal(size=E)}
+    made = {name: a.astype(np.float32) for name, a in made.items()}
+    after, y = jax.jit(layer.apply)({"params": made}, past, X)
+    whole = np.concatenate([past, X.swapaxes(0, 1)], axis=1)
+    np.testing.assert_array_equal(after, whole[:, -3:])
+    kernel, bias = torch.tensor(made["kernel"].T[:, None]), torch.tensor(made["bias"])
+    given = torch.tensor(whole).mT, kernel, bias
+    close(y, torch.nn.functional.conv1d(*given, groups=E).permute(2, 0, 1).numpy())
 
 
 def test_a_convolution_is_torch_s():

@@ -10,9 +10,9 @@ import pytest
 from tiny import SETTINGS, VOCAB, Interrupted, make_task, same_bits, terminate
 
 from experiments.language_modeling import probe
-from rnnlab.cells import LSTM
+from rnnlab.cells import LSTM, QRNN
 from rnnlab.errors import Preempted
-from rnnlab.nn import TCN, Blocks, LanguageModel, Softmax, Transformer
+from rnnlab.nn import TCN, Blocks, LanguageModel, Softmax, Transformer, Windowed
 from rnnlab.nn.generation import Sampling, sample
 from rnnlab.training import loop
 
@@ -20,6 +20,7 @@ BODIES = {
     "tcn": TCN(4, (4, 3), kernel=2, dropout=0.3),
     "transformer": Transformer(4, layers=1, heads=2, context=7, dropout=0.3),
     "blocks": Blocks(4, (LSTM(4),), dropout=0.3),
+    "windowed": Windowed((4,), (QRNN(4),), 2, dropout=0.3),
 }
 
 
@@ -34,7 +35,7 @@ def fit(task, folder):
     return loop.fit(task, SETTINGS, folder, {}, lambda loss: {}, 10)[0]
 
 
-@pytest.mark.parametrize("name", ["tcn", "transformer"])
+@pytest.mark.parametrize("name", BODIES)
 def test_a_stopped_run_resumes_bit_for_bit(name, tmp_path):
     wanted = fit(task_of(name), tmp_path / "whole")
     stopped = tmp_path / "stopped"
@@ -68,5 +69,5 @@ def test_a_probe_sees_layers_where_they_are_recurrent(name):
     given = params, change, task.memory("train"), batch, jax.random.key(1)
     found = jax.jit(lambda *given: probe.figures(task, *given))(*given)
     assert all(np.isfinite(value) for value in found.values())
-    assert ("layer_0/decay" in found) == (name == "blocks")
+    assert ("layer_0/decay" in found) == (name in ("blocks", "windowed"))
     assert {"update_ratio/stack", "noise/scale"} <= found.keys()
