@@ -2,7 +2,7 @@
 
 With `--dynamic=rms` or `sgd` its parameters follow the text, a step after each
 `--dynamic_length` tokens of a row; with `--cache_size=2000` it is mixed with a cache of
-its last states; with both, with both. `--tune` chooses the settings on the valid split.
+its last states; both flags do both. `--tune` chooses the settings on the valid split.
 A row is a text of its own to the cache, and all rows share the parameters: the papers'
 figures are those of `--eval_batch_size=1`. The figures of each way, those of plain
 evaluation first, are printed and kept in the workdir's `result.json`.
@@ -25,11 +25,14 @@ of_run.define_data()
 flags.DEFINE_enum("split", "test", ["valid", "test"], "what to measure on")
 flags.DEFINE_integer("eval_batch_size", 1, "rows of text side by side", lower_bound=1)
 flags.DEFINE_bool("tune", False, "choose the settings on the valid split")
-flags.DEFINE_integer("tune_tokens", 50_000, "of valid, about, at most", lower_bound=1)
+flags.DEFINE_integer(
+    "tune_tokens", 50_000, "tokens of valid to tune on, about, at most", lower_bound=1
+)
 flags.DEFINE_integer(
     "statistics",
-    None,
-    "training batches that tell how large gradients are; by default an epoch",
+    500,
+    "windows of --dynamic_length tokens of the training text, a batch of rows side by"
+    " side, that tell how large gradients are",
     lower_bound=1,
 )
 
@@ -50,7 +53,10 @@ def main() -> None:
     needed = (FLAGS.split, "valid") if FLAGS.tune else (FLAGS.split,)
     _, experiment, params, _ = trained.with_data(FLAGS.workdir, given, *needed)
     task = experiment.task
-    size = adapt.sizes(task, params, FLAGS.statistics) if rms else None
+    size = None
+    if rms:
+        length = FLAGS.dynamic_length
+        size = adapt.sizes(task, params, length, FLAGS.statistics)
     model = adapt.Adapting(task, params, size)
     text = reading.whole(task, FLAGS.split)
     found = {}

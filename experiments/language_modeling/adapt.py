@@ -107,18 +107,18 @@ class Adapting:
         return reading.following(model, rule, text, settings.dynamic_length)
 
 
-def sizes(task: LanguageTask, params: Any, batches: int | None = None) -> Any:
+def sizes(task: LanguageTask, params: Any, length: int, count: int) -> Any:
     """Returns the sizes of gradients on the training split; see `dynamic.sizes`.
 
     Args:
-        task: whose batches are read, without dropout.
+        task: whose training split is read, without dropout.
         params: trained.
-        batches: how many; None for one epoch.
+        length: tokens of a row between two steps of the parameters.
+        count: windows of so many tokens that are read, from the first on, at most.
     """
-    count = task.steps_per_epoch if batches is None else batches
-    windows = (Window(*batch[:3]) for batch in task.batches("train"))
-    carries = task.memory("train")
-    return dynamic.sizes(task.model, params, carries, itertools.islice(windows, count))
+    text, carries = reading.whole(task, "train"), task.memory("train")
+    windows = itertools.islice(reading.pieces(text, length), count)
+    return dynamic.sizes(task.model, params, carries, windows)
 
 
 def _cheapest(tried: Sequence[Settings], means: Sequence[float]) -> Settings:

@@ -25,8 +25,9 @@ _recall = jax.jit(pointer.recall)
 
 
 def whole(task: LanguageTask, split: str) -> Window:
-    """Returns all windows of a split as one, [T, B] with T as long as a row."""
-    batches = [Window(*batch[:3]) for batch in task.batches(split)]
+    """Returns a split as one window, [T, B] with T as long as a row."""
+    batches = itertools.islice(task.batches(split), len(task.streams[split]))
+    batches = [Window(*batch[:3]) for batch in batches]
     return Window(*map(np.concatenate, zip(*batches, strict=True)))
 
 

@@ -18,7 +18,7 @@ from jax import lax
 
 from rnnlab.nn.language_model import LanguageModel
 
-EPSILON = 2e-5  # added to the size of a gradient
+EPSILON = 2e-5  # added to the size of a gradient that another is divided by
 
 
 class Window(NamedTuple):
@@ -36,11 +36,12 @@ class Window(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """How a parameter moves: p += pull (home - p) - rate gradient / size.
+    """How a parameter moves: p += pull (home - p) - rate gradient / (size + epsilon).
 
     Attributes:
         home: the trained parameters.
         size: how large a parameter's gradient is, by `sizes`; for plain descent ones.
+        epsilon: for gradients that were zero in training; for plain descent none.
         mean: of all sizes.
         rate: of the step down the gradient.
         decay: the pull is decay x size / mean, and at most 1: what had large gradients
@@ -49,6 +50,7 @@ class Rule(NamedTuple):
 
     home: Any
     size: Any
+    epsilon: Any
     mean: Any
     rate: Any
     decay: Any
@@ -69,26 +71,31 @@ class Read(NamedTuple):
 def plain(params: Any, rate: float, decay: float) -> Rule:
     """Returns the rule of stochastic gradient descent from the trained params."""
     ones = jax.tree.map(lambda p: jnp.ones((), p.dtype), params)
-    return Rule(params, ones, 1.0, rate, decay)
+    return Rule(params, ones, 0.0, 1.0, rate, decay)
 
 
 def scaled(params: Any, size: Any, rate: float, decay: float) -> Rule:
-    """Returns the rule of Krause et al.: steps are measured by the gradients' sizes."""
+    """Returns the rule of Krause et al.: steps are measured by the gradients' sizes.
+
+    The mean is over all entries, as in the paper; the authors' code takes that of the
+    arrays' means, so that its decays are other numbers.
+    """
     leaves = jax.tree.leaves(size)
     mean = sum(float(s.sum()) for s in leaves) / sum(s.size for s in leaves)
-    return Rule(params, size, mean, rate, decay)
+    return Rule(params, size, EPSILON, mean, rate, decay)
 
 
 def sizes(
     model: LanguageModel, params: Any, carries: Any, windows: Iterable[Window]
 ) -> Any:
-    """Returns the root of the mean square of each parameter's gradient, and `EPSILON`.
+    """Returns the root of the mean square of each parameter's gradient.
 
     Args:
         model: the network.
         params: its trained parameters.
         carries: before the first window.
-        windows: of the training split, one after the other.
+        windows: of the training split, one after the other, as long as those after
+            which the parameters will move: shorter ones have larger gradients.
     """
 
     @jax.jit
@@ -100,7 +107,7 @@ def sizes(
     for window in windows:
         total, carries = add(total, carries, window)
         count += 1
-    return jax.tree.map(lambda t: jnp.sqrt(t / count) + EPSILON, total)
+    return jax.tree.map(lambda t: jnp.sqrt(t / count), total)
 
 
 def read(
@@ -144,7 +151,8 @@ def _moved(rule, pull, params, grads):
 
     def move(p, g, home, size):
         back = jnp.minimum(pull * size, 1)
-        return (p + back * (home - p) - rule.rate * g / size).astype(p.dtype)
+        step = rule.rate * g / (size + rule.epsilon)
+        return (p + back * (home - p) - step).astype(p.dtype)
 
     return jax.tree.map(move, params, grads, rule.home, rule.size)
 

@@ -69,9 +69,8 @@ SETTINGS = {
 
 def adapting(rows=3):
     task, params = make(rows)
-    return adapt.Adapting(task, params, adapt.sizes(task, params)), reading.whole(
-        task, "valid"
-    )
+    size = adapt.sizes(task, params, 4, 20)
+    return adapt.Adapting(task, params, size), reading.whole(task, "valid")
 
 
 @pytest.mark.parametrize("rule", SETTINGS)

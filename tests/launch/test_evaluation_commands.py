@@ -83,4 +83,4 @@ def test_what_cannot_be_followed_is_one_line(run, folder):
 
 def test_nothing_to_measure(run, tmp_path):
     code, _, err = run("adapt", f"--workdir={tmp_path}", "--cache_size=9")
-    assert code == 4 and str(tmp_path) in err and err.count("\n") == 1
+    assert code == 2 and str(tmp_path) in err and err.count("\n") == 1
