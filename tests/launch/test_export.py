@@ -3,26 +3,54 @@
 import subprocess
 import sys
 
+import hypothesis.strategies as st
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from launch import trained
 from launch.standalone import Model
 from rnnlab.cells import LRU, LSTM, MLSTM, NeuralStack
+from rnnlab.data.subwords import Subword
 from rnnlab.data.tokenizers import Byte, Char, Word
 from rnnlab.engines import Deferred, Scan
-from rnnlab.nn import LanguageModel, Softmax, Stack, exported
+from rnnlab.nn import (
+    TCN,
+    Adaptive,
+    Blocks,
+    LanguageModel,
+    Mixture,
+    Softmax,
+    Stack,
+    Transformer,
+    exported,
+)
 
 V = 7
 
 
-@pytest.mark.parametrize("cell", [LSTM(6), LRU(6), MLSTM(6), NeuralStack(6)], ids=repr)
-def test_the_program_is_the_model_s_step(cell):
+def stack(cell, engine=Scan()):
+    return Stack((cell, cell), engine)
+
+
+MODELS = {
+    "lstm": (stack(LSTM(6), Deferred()), Softmax(V, tied=True)),
+    "lru": (stack(LRU(6)), Softmax(V, tied=True)),
+    "matrix": (stack(MLSTM(6)), Softmax(V)),
+    "neural stack": (stack(NeuralStack(6)), Softmax(V)),
+    "adaptive": (stack(LSTM(6)), Adaptive(V, cutoffs=(3,))),
+    "blocks, mixture": (Blocks(6, (LRU(6),)), Mixture(V, experts=2)),
+    "tcn": (TCN(6, (6, 6)), Softmax(V)),
+    "transformer": (Transformer(6, layers=1, heads=1, context=4), Softmax(V)),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_program_is_the_model_s_step(name):
     """For carries of all kinds and any number of rows."""
-    engine = Deferred() if isinstance(cell, LSTM) else Scan()
-    model = LanguageModel(6, Stack((cell, cell), engine), Softmax(V, tied=True))
+    model = LanguageModel(6, *MODELS[name])
     tokens = np.arange(6, dtype=np.int32).reshape(2, 3) % V
     start = model.initial((3,))
     params = model.init(jax.random.key(0), start, tokens)["params"]
@@ -50,9 +78,25 @@ def test_its_tokens_are_those_of_the_tokenizer(tokenizer):
 
 def test_a_prompt_of_unknown_tokens_is_named():
     model = Model.__new__(Model)
-    model.tokenizer = Char("ab").to_json()
-    with pytest.raises(ValueError, match="known tokens.*'z'"):
-        model.encode("abz")
+    for tokenizer in (Char("ab "), Word(("a", "ab", "<unk>"))):
+        model.tokenizer = tokenizer.to_json()
+        with pytest.raises(ValueError, match="known tokens.*'z'.*; leave these out"):
+            model.encode("ab z")
+
+
+TEXT = "It's 24 o'clock, isn't it?  We'll see 3½\t\nand the end of the text's, ²x\n"
+SUBWORD = Subword.fit([TEXT * 3, "the then their see seen"], 300)
+
+
+@given(st.text(max_size=30) | st.text("'stdlmrev 1½\n\t.é\x1f\xa0", max_size=30))
+@settings(max_examples=300, deadline=None)
+def test_subwords_are_those_of_the_library(text):
+    model = Model.__new__(Model)
+    model.tokenizer = SUBWORD.to_json()
+    for one in (text, TEXT):
+        ids = model.encode(one)
+        assert ids == SUBWORD.encode(one).tolist()
+        assert model.decode(ids) == one
 
 
 def test_an_exported_folder_runs_alone(run, corpus, tmp_path):
