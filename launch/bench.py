@@ -36,6 +36,7 @@ SUITES = (
     "lm",
     "memory",
     "newton",
+    "outputs",
     "peers",
     "probes",
     "regularization",

@@ -153,11 +153,14 @@ def steps(task: LanguageTask) -> Run:
 
 def temporaries(shape: Shape) -> int:
     """Returns the bytes of rnnlab's step beside its state, by XLA's account."""
-    batches = stream(shape)
-    task = language_task(shape, batches)
+    return temporaries_of(language_task(shape, stream(shape)))
+
+
+def temporaries_of(task: LanguageTask) -> int:
+    """Returns the bytes of a task's step beside its state, by XLA's account."""
     step = training.train_step(task, SETTINGS, steps=10**6)
     state = jax.eval_shape(lambda: training.init(task, SETTINGS))
-    compiled = step.lower(state, batches[0]).compile()
+    compiled = step.lower(state, next(task.batches("train"))).compile()
     return compiled.memory_analysis().temp_size_in_bytes
 
 

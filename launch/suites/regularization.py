@@ -1,7 +1,7 @@
 """What each regulariser of a language model adds to its training step."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from experiments.language_modeling.task import LanguageTask
 from launch.measuring.outcome import Measurement, Outcome, beside
@@ -10,6 +10,7 @@ from launch.suites.lm import Shape, steps, stream
 from rnnlab.cells import LSTM
 from rnnlab.engines import auto
 from rnnlab.nn import LanguageModel, Softmax, Stack
+from rnnlab.wrappers import recurrent_dropout, state_dropout, zoneout
 
 SHAPES = (
     Shape(batch=20, steps=35, features=650, vocab_size=10_000),
@@ -17,26 +18,37 @@ SHAPES = (
 )
 LAYERS = 2
 SECONDS = 0.4  # what each side gets of a turn
-# What a side has, of the layers and of the model; rates are those of AWD-LSTM.
-SIDES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
-    "nothing": ({}, {}),
-    "dropout at each step": ({"dropout": 0.4}, {"dropout_out": 0.4}),
-    "variational dropout": (
-        {"dropout": 0.4, "variational": True},
-        {"dropout_out": 0.4, "variational": True},
+
+
+class Side(NamedTuple):
+    """What is added to a step: to each cell, the layers, the model, the output."""
+
+    cell: Callable[[Any], Any] = lambda cell: cell
+    stack: Mapping[str, Any] = {}
+    model: Mapping[str, Any] = {}
+    smoothing: float = 0.0
+
+
+VARIATIONAL = {"variational": True}
+# Where AWD-LSTM has a rate, it is that.
+SIDES: Mapping[str, Side] = {
+    "nothing": Side(),
+    "dropout at each step": Side(stack={"dropout": 0.4}, model={"dropout_out": 0.4}),
+    "variational dropout": Side(
+        stack={"dropout": 0.4} | VARIATIONAL, model={"dropout_out": 0.4} | VARIATIONAL
     ),
-    "weight drop": ({"weight_drop": 0.5}, {}),
-    "embedding dropout": ({}, {"embedding_dropout": 0.1}),
-    "AR and TAR": ({}, {"ar": 2.0, "tar": 1.0}),
-    "all of AWD-LSTM": (
-        {"dropout": 0.25, "dropout_in": 0.4, "variational": True, "weight_drop": 0.5},
-        {
-            "dropout_out": 0.4,
-            "variational": True,
-            "embedding_dropout": 0.1,
-            "ar": 2.0,
-            "tar": 1.0,
-        },
+    "weight drop": Side(stack={"weight_drop": 0.5}),
+    "recurrent dropout": Side(lambda cell: recurrent_dropout(cell, 0.4)),
+    "state dropout": Side(lambda cell: state_dropout(cell, 0.1)),
+    "zoneout": Side(lambda cell: zoneout(cell, 0.1)),
+    "embedding dropout": Side(model={"embedding_dropout": 0.1}),
+    "token dropout": Side(model={"token_dropout": 0.1}),
+    "label smoothing": Side(smoothing=0.1),
+    "AR and TAR": Side(model={"ar": 2.0, "tar": 1.0}),
+    "all of AWD-LSTM": Side(
+        stack={"dropout": 0.25, "dropout_in": 0.4, "weight_drop": 0.5} | VARIATIONAL,
+        model={"dropout_out": 0.4, "embedding_dropout": 0.1, "ar": 2.0, "tar": 1.0}
+        | VARIATIONAL,
     ),
 }
 
@@ -68,10 +80,9 @@ def measure(repeats: int, shapes: tuple[Shape, ...] = SHAPES) -> Outcome:
 
 def ready(shape: Shape, name: str) -> Run:
     """Returns a training step with a regulariser, on the next batch."""
-    of_layers, of_model = SIDES[name]
-    cells = (LSTM(shape.features),) * LAYERS
-    stack = Stack(cells, auto(cells[0]), **{"dropout_out": 0.0, **of_layers})
-    model = LanguageModel(
-        shape.features, stack, Softmax(shape.vocab_size, tied=True), **of_model
-    )
+    side = SIDES[name]
+    cells = (side.cell(LSTM(shape.features)),) * LAYERS
+    stack = Stack(cells, auto(cells[0]), **{"dropout_out": 0.0, **side.stack})
+    output = Softmax(shape.vocab_size, tied=True, smoothing=side.smoothing)
+    model = LanguageModel(shape.features, stack, output, **side.model)
     return steps(LanguageTask(model, {"train": stream(shape)}, {"train": shape.batch}))

@@ -7,10 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.extend import core
 
 from rnnlab.cells import Elman
 from rnnlab.nn import LanguageModel, Softmax, Stack
 from rnnlab.nn.layers import layers
+from rnnlab.wrappers import recurrent_dropout, state_dropout, zoneout
 
 V, E, H, T, B = 11, 5, 5, 6, 2
 RNG = np.random.default_rng(0)
@@ -164,6 +166,46 @@ def test_without_regularisation_training_is_evaluation():
     nats, penalty = trained(MODELS["tied"], 0)
     close(nats, evaluated(MODELS["tied"]))
     assert penalty == 0
+
+
+def drawing(jaxpr, inside=False):
+    """Yields, of each operation that draws bits, whether it stands in a loop."""
+    for equation in jaxpr.eqns:
+        name = equation.primitive.name
+        if name in ("random_bits", "threefry2x32"):
+            yield inside
+        looped = inside or name in ("scan", "while")
+        for part in jax.tree.leaves(equation.params, is_leaf=is_program):
+            if is_program(part):
+                yield from drawing(getattr(part, "jaxpr", part), looped)
+
+
+def is_program(part):
+    return isinstance(part, core.Jaxpr | core.ClosedJaxpr)
+
+
+def drawn(model, cell=None):
+    """Returns whether each draw of a training step stands in a loop."""
+    stack = model.stack if cell is None else model.stack.clone(cells=(cell,))
+    model = model.clone(stack=stack)
+
+    def objective(params):
+        given = {"params": params}, model.initial((B,)), TOKENS, TARGETS
+        rngs = {"dropout": jax.random.key(0)}
+        return model.apply(*given, method="objective", rngs=rngs)[1].sum()
+
+    return {*drawing(jax.make_jaxpr(jax.grad(objective))(params_of("tied")).jaxpr)}
+
+
+@pytest.mark.parametrize("name", REGULARIZED)
+def test_masks_are_drawn_before_the_loop_and_what_is_off_draws_none(name):
+    assert drawn(REGULARIZED[name]) == {False}
+    assert drawn(MODELS["tied"]) == {*()}
+
+
+@pytest.mark.parametrize("wrap", [recurrent_dropout, state_dropout, zoneout])
+def test_masks_of_states_are_drawn_before_the_loop(wrap):
+    assert drawn(MODELS["tied"], wrap(Elman(H), 0.5)) == {False}
 
 
 def test_masks_that_are_shared_and_masks_that_are_not():

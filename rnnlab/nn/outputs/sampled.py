@@ -17,8 +17,9 @@ class Sampled(Linear):
 
     The estimate is exp of the target's logit, and for each sampled class that is not
     the target, exp of its logit less the logarithm of how often it was to be
-    expected. Its mean is the sum over the whole vocabulary, and the cost does not grow
-    with V, but for one pass of the optimizer over W. All rows of a batch share the
+    expected. Its mean is the sum over the whole vocabulary, and the products do not
+    grow with V: what does are passes over arrays like W, to make a gradient that is
+    mostly zeros, to clip and to apply it. All rows of a batch share the
     samples; in training `apply` needs `rngs={"dropout": key}` for them. The nats of
     training are too low, as the logarithm of an estimate is.
 
