@@ -162,7 +162,7 @@ class Comparison:
     ) -> Findings:
         """Returns the table, with each variant's curves at its best rate."""
         rows = [
-            (problem, name, f"{rate:g}", *summary(runs))
+            (problem, name, f"{rate:g}", *self._summary(runs))
             for (problem, name, rate), runs in by(
                 results, "problem", "variant", "rate"
             ).items()
@@ -182,6 +182,11 @@ class Comparison:
             caption = f"{problem}: loss at the best rate of each, median and range."
             pictures[f"learning-{k}"] = picture, caption
         return Findings(HEAD, rows, verdict, pictures)
+
+    def _summary(self, runs: Sequence[Result]) -> tuple[str, ...]:
+        """Returns the summary; "-" for solved where no run stops at that."""
+        solved, *rest = summary(runs)
+        return (solved if self.solved is not None else "-", *rest)
 
     def by_last_loss(
         self,

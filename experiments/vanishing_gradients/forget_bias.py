@@ -20,6 +20,7 @@ from experiments.vanishing_gradients.comparison import (
     adam,
     at_best,
     quality,
+    summary,
     word,
 )
 from experiments.vanishing_gradients.study import Findings, Study
@@ -71,13 +72,13 @@ def findings(config: Config, results: Sequence[Result]) -> Findings:
             for a in (zero, one)
         ]
         holds.append(gap[1] < gap[0] / 2 if gap[0] > 0 else False)
-        counts = ", ".join(
-            f"{name}: {sum(run.solved for run in best[problem, name])} in"
-            f" {quality(best[problem, name])[1]:,.0f} updates"
-            for name in COMPARISON.variants
-        )
-        said.append(f"{problem} ({counts})")
-    verdict = f"{word(holds)}: runs of {config.seeds} solved at {'; '.join(said)}."
+        counts = []
+        for name in COMPARISON.variants:
+            solved, after, *_ = summary(best[problem, name])
+            median = "" if after == "-" else f" in a median of {after} updates"
+            counts.append(f"{name}: {solved}{median}")
+        said.append(f"{problem} ({', '.join(counts)})")
+    verdict = f"{word(holds)}: runs solved at {'; '.join(said)}."
     return COMPARISON.findings(config, results, verdict)
 
 

@@ -24,7 +24,7 @@ from scipy.stats import mannwhitneyu, spearmanr
 
 from experiments.vanishing_gradients import figures
 from experiments.vanishing_gradients.chorales import Chorales, Model, pieces
-from experiments.vanishing_gradients.comparison import spread
+from experiments.vanishing_gradients.comparison import spread, word
 from experiments.vanishing_gradients.jsb import at_best
 from experiments.vanishing_gradients.study import Findings, Study, by
 from rnnlab.cell import Cell
@@ -122,15 +122,19 @@ def findings(config: Config, results: Sequence[Result]) -> Findings:
         every[name] = [tests[id(run)] for run in runs]
         known = sorted(tests[id(r)] for r in runs if np.isfinite(tests[id(r)]))
         top[name] = known[: max(1, len(known) // 2)]
+    against = {
+        name: float(mannwhitneyu(best, top[VANILLA]).pvalue)
+        for name, best in top.items()
+        if name != VANILLA
+    }
     for name, best in top.items():
-        p = mannwhitneyu(best, top[VANILLA]).pvalue if name != VANILLA else None
         lost = sum(r.diverged for r in results if r.name["variant"] == name)
         rows.append(
             (
                 name,
                 f"{best[0]:.3f}",
                 spread(best, ".3f"),
-                "-" if p is None else f"{p:.2f}",
+                f"{against[name]:.2f}" if name in against else "-",
                 str(lost),
             )
         )
@@ -148,14 +152,17 @@ def findings(config: Config, results: Sequence[Result]) -> Findings:
         (f"rank correlation: {name}", f"{rho:+.2f}", "-", "-", "-")
         for name, rho in matters.items()
     ]
-    order = sorted(top, key=lambda name: float(np.median(top[name])))
     most = max(matters, key=lambda name: abs(matters[name]))
-    holds = [most == "rate", bool({"NFG", "NOAF"} & {*order[-2:]})]
-    begin = ["Not reproduced", "Reproduced in part", "Reproduced"][sum(holds)]
+    middle = {name: float(np.median(best)) for name, best in top.items()}
+    order = sorted(middle, key=lambda name: middle[name])
+    before = order[: order.index(VANILLA)]
+    better = [name for name in before if against[name] < 0.05]
+    holds = [most == "rate", {"NFG", "NOAF"} == {*order[-2:]}, not better]
     verdict = (
-        f"{begin}: worst are {order[-1]} and {order[-2]}, best {order[0]}; the rank"
-        f" correlation with the NLL is greatest for the {most}"
-        f" ({matters[most]:+.2f}; momentum {matters['momentum']:+.2f})."
+        f"{word(holds)}: clearly better than vanilla is"
+        f" {' and '.join(better) or 'none'}; worst are {order[-1]} and {order[-2]},"
+        f" best {order[0]}; the rank correlation with the NLL is greatest for the"
+        f" {most} ({matters[most]:+.2f}; momentum {matters['momentum']:+.2f})."
     )
     far = 2 * min(top[VANILLA])
     return Findings(
