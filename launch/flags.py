@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import itertools
 import os
+import re
 import signal
 import sys
 import threading
@@ -22,6 +23,8 @@ from rnnlab.options import base, nearest, none_allowed
 from rnnlab.training.signals import STOPPING
 
 LINE = 600  # characters of an error at most
+SHOWN = 12  # names that a flag may have, all of which an error lists
+MISSING = re.compile(r"Flag (--\w+) must have a value other than None")
 
 _DEBUG = flags.DEFINE_bool("debug", False, "show tracebacks and libraries' logs")
 
@@ -47,15 +50,48 @@ class _Choice(flags.EnumParser):
     """Parses a name; one that is not known is refused with those most like it."""
 
     def parse(self, argument: str) -> str:
+        names = self.enum_values
+        if argument not in names:
+            listed = ", ".join(names) if len(names) <= SHOWN else f"{len(names)} names"
+            raise ValueError(f"one of {listed} was wanted{nearest(argument, names)}")
+        return argument
+
+
+class _Whole(flags.IntegerParser):
+    """Parses a whole number."""
+
+    def convert(self, argument: Any) -> int:
+        try:
+            return super().convert(argument)
+        except (TypeError, ValueError) as error:
+            raise ValueError("a whole number was wanted, such as 3") from error
+
+
+class _Number(flags.FloatParser):
+    """Parses a number."""
+
+    def convert(self, argument: Any) -> float:
+        try:
+            return super().convert(argument)
+        except (TypeError, ValueError) as error:
+            raise ValueError("a number was wanted, such as 0.5 or 3e-4") from error
+
+
+class _Switch(flags.BooleanParser):
+    """Parses what is on or off."""
+
+    def parse(self, argument: Any) -> bool:
         try:
             return super().parse(argument)
-        except ValueError as error:
-            raise ValueError(f"{error}{nearest(argument, self.enum_values)}") from error
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                "it is given or left out, or given with `no` before its name"
+            ) from error
 
 
 _PARSERS: dict[type, Callable[[], flags.ArgumentParser]] = {
-    int: flags.IntegerParser,
-    float: flags.FloatParser,
+    int: _Whole,
+    float: _Number,
     str: flags.ArgumentParser,
 }
 
@@ -72,6 +108,7 @@ def define(defaults: Any, into: flags.FlagValues = flags.FLAGS) -> None:
         known = field.metadata["option"]
         if field.type is bool:
             flags.DEFINE_bool(name, default, known.help, **where)
+            into[name].parser = _Switch()
         elif known.choices is not None:
             flags.DEFINE_enum(name, default, known.choices, known.help, **where)
             into[name].parser = _Choice(known.choices)
@@ -142,6 +179,11 @@ def parse(
         given = known([argv[0], *arguments])[1:]
     # ValueError: absl's, of --noresume=1.
     except (flags.Error, ValueError) as error:
+        if missing := MISSING.search(str(error)):
+            raise InputError(
+                f"{missing[1]} is wanted, got none; add {missing[1]}=VALUE (--help"
+                f" lists all flags)."
+            ) from error
         raise InputError(f"{error} (--help lists all flags)") from error
     from_file = [word for word in given if word not in argv]
     if from_file:
@@ -150,8 +192,11 @@ def parse(
             f" {from_file[0]!r:.80}; mend the file."
         )
     if len(given) != len(places):
-        wanted = f"{' '.join(places)} was wanted, and " if places else ""
-        raise InputError(f"{wanted}flags begin with --, got {' '.join(given)!r}")
+        wanted = f"{' '.join(places)} was wanted" if places else "Flags were wanted"
+        raise InputError(
+            f"{wanted}, and flags begin with --, got {' '.join(given)!r}; add what is"
+            f" missing, or leave out what is too much."
+        )
     return given
 
 
@@ -236,8 +281,12 @@ def _from_files(arguments: Sequence[str], known: flags.FlagValues) -> list[str]:
     try:
         return known.read_flags_from_files(arguments, force_gnu=False)
     except (flags.Error, UnicodeDecodeError) as error:
+        cause = error.__context__ if isinstance(error, flags.Error) else None
+        reason = cause.strerror if isinstance(cause, OSError) else error
+        names = [w for w in arguments if w.lstrip("-").startswith("flagfile")]
         raise InputError(
-            f"--flagfile must name a text file with a flag a line, but {error}."
+            f"--flagfile must name a text file with a flag a line, got"
+            f" {' '.join(names)!r:.80} ({reason}); name another."
         ) from error
 
 

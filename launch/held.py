@@ -32,7 +32,10 @@ def held(model: LanguageModel, params: Any, ids: np.ndarray) -> dict[str, np.nda
     try:
         carried = read(params)
     except ValueError as error:
-        raise InputError(f"The units of a layer were wanted: {error}") from error
+        raise InputError(
+            f"A model of recurrent layers was wanted, to look at their units, got one"
+            f" of {type(model.stack).__name__}; name the --workdir of another."
+        ) from error
     found = {
         f"layer {k} {name}".strip(): np.asarray(leaf)[:, 0]
         for k, leaves in enumerate(carried)
@@ -40,5 +43,8 @@ def held(model: LanguageModel, params: Any, ids: np.ndarray) -> dict[str, np.nda
         if leaf.ndim == 3
     }
     if not found:
-        raise InputError("Layers that carry a vector of units were wanted, got none.")
+        raise InputError(
+            "Layers that carry a vector of units were wanted, got other carries alone;"
+            " name the --workdir of another model."
+        )
     return found

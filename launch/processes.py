@@ -17,6 +17,7 @@ from launch.aborts import Abort
 from rnnlab.errors import InputError, PeerLost, RunError
 
 FLAGS = flags.FLAGS
+flags.disclaim_key_flags()  # they count, in --help too, as those of the command
 
 flags.DEFINE_string(
     "coordinator",
@@ -49,10 +50,13 @@ def joined() -> Iterator[None]:
     given = [FLAGS.processes, FLAGS.process_id]
     named = ":" in (FLAGS.coordinator or "")
     if given.count(None) != (0 if named else 2):
+        names = "coordinator", "processes", "process_id"
+        present = [FLAGS[name] for name in names if FLAGS[name].present]
+        came = [f"--{flag.name}={flag.value}" for flag in present]
         raise InputError(
-            f"--processes and --process_id go with --coordinator=HOST:PORT, all three"
-            f" or none, got --coordinator={FLAGS.coordinator}, --processes={given[0]}"
-            f" and --process_id={given[1]}; add what is missing, or leave all out."
+            f"--coordinator=HOST:PORT, --processes and --process_id were wanted, all"
+            f" three or none, got {' and '.join(came)} alone; add what is missing, or"
+            f" leave all out."
         )
     abort = _connect() if FLAGS.coordinator else None
     _check_devices()

@@ -139,12 +139,20 @@ def check(
 
 def check_data(old: Record | None, new: Record) -> None:
     """Raises IncompatibleCheckpoint if the old run was on other data than the new."""
-    if old is not None and old.data["fingerprint"] != new.data["fingerprint"]:
-        raise IncompatibleCheckpoint(
-            f"The run was on data {old.data['fingerprint'][:12]}, but --data has"
-            f" {new.data['fingerprint'][:12]}, so that ids would mean other tokens;"
-            f" pass the data it was begun with, or another --workdir."
-        )
+    if old is None or old.data["fingerprint"] == new.data["fingerprint"]:
+        return
+    same = old.data.get("sha256") == new.data.get("sha256")
+    why = (
+        "the same text, cut or tokenised otherwise, by a flag or by another version of"
+        " rnnlab"
+        if same
+        else "another text"
+    )
+    raise IncompatibleCheckpoint(
+        f"The run was on data {old.data['fingerprint'][:12]}, but --data has"
+        f" {new.data['fingerprint'][:12]}, {why}, so that ids may mean other tokens;"
+        f" pass the data it was begun with, or another --workdir."
+    )
 
 
 def read(folder: Path) -> Record | None:

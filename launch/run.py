@@ -28,7 +28,9 @@ flags.DEFINE_string(
 )
 flags.DEFINE_bool("resume", False, "go on with the run in the workdir, if there is one")
 flags.DEFINE_bool(
-    "override", False, "with --resume: let rates, schedules and lengths differ"
+    "override",
+    False,
+    "with --resume: let rates, schedules, dropout, epochs and steps differ",
 )
 flags.DEFINE_enum(
     "shard",

@@ -59,7 +59,8 @@ flags.DEFINE_integer(
 flags.DEFINE_integer(
     "together",
     1,
-    "points that differ in seed and learning rate alone, trained as one program",
+    "points that differ in seed, learning rate and dropout alone, trained as one"
+    " program",
     lower_bound=1,
 )
 flags.DEFINE_float("hours", 24.0, "with Slurm: of a job, until it is queued again", 0.0)

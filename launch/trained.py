@@ -80,7 +80,14 @@ def restore(path: str) -> Trained:
         InputError: the folder is not a workdir.
         NoUsableCheckpoint: no checkpoint can be read.
     """
-    return read(best(workdir.resolve(path)))
+    folder = workdir.resolve(path)
+    if not any((folder / name).is_dir() for name in ("best", "checkpoints")):
+        lacks = "has no checkpoints" if folder.is_dir() else "is not there"
+        raise InputError(
+            f"--workdir must be the folder of a run, got {folder}, which {lacks}; name"
+            f" another."
+        )
+    return read(best(folder))
 
 
 def read(stored: Stored) -> Trained:

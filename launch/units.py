@@ -20,7 +20,7 @@ of_run.define_data()
 flags.DEFINE_string("text", None, "a file to read; by default the run's own split")
 flags.DEFINE_enum("split", "valid", ["train", "valid", "test"], "of the run's data")
 flags.DEFINE_integer("length", 2000, "tokens of the text", lower_bound=2)
-flags.DEFINE_integer("units", 256, "that can be chosen, at most", lower_bound=1)
+flags.DEFINE_integer("units", 256, "units on the page, at most", lower_bound=1)
 flags.DEFINE_string("out", None, "the page; by default units.html in the workdir")
 
 
@@ -58,7 +58,10 @@ def main() -> None:
         ids = tokenizer.encode(text)
     ids = np.asarray(ids[: FLAGS.length], np.int32)
     if len(ids) < 2:
-        raise InputError(f"A text of two tokens or more was wanted, got {len(ids)}.")
+        raise InputError(
+            f"--text and --length must leave two tokens or more, got {len(ids)} of"
+            f" {source}; name a longer text."
+        )
     pieces = list(tokenizer.stream(ids.tolist()))
     if len(pieces) != len(ids):  # a character may take several
         pieces = findings.pieces(ids, tokenizer)

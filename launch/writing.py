@@ -1,7 +1,8 @@
 """What writes with a trained language model: settings, model, tokens."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -62,7 +63,7 @@ def load(workdir: str) -> Writer:
 def encoded(
     tokenizer: "Tokenizer", text: str, name: str, unknown: str = "refuse"
 ) -> "np.ndarray":
-    """Returns the tokens of a text, int [T].
+    """Returns the tokens of a text, int [T]; what is mapped is told on stderr.
 
     Args:
         tokenizer: the model's.
@@ -77,16 +78,24 @@ def encoded(
     lacks = tokenizer.unknown(text)
     maps = tokenizer.with_unknown() == tokenizer
     if lacks and (unknown == "refuse" or not maps):
-        pieces = ", ".join(map(repr, lacks[:SHOWN])) + ", ..." * (len(lacks) > SHOWN)
         way = ", or pass --unknown=map" if maps else ""
         raise InputError(
             f"{name} must be made of tokens the model knows, but it has never seen"
-            f" {pieces}; leave these out{way}."
+            f" {_listed(lacks)}; leave these out{way}."
         )
+    if lacks:
+        print(f"{name}: read as unknown: {_listed(lacks)}", file=sys.stderr)
     ids = tokenizer.encode(text)
     if len(ids) == 0:
-        raise InputError(f"{name} must hold at least one token, got an empty one.")
+        raise InputError(
+            f"{name} must hold at least one token, got an empty text; write one."
+        )
     return ids
+
+
+def _listed(pieces: Sequence[str]) -> str:
+    """Returns the first of some pieces in quotes."""
+    return ", ".join(map(repr, pieces[:SHOWN])) + ", ..." * (len(pieces) > SHOWN)
 
 
 def token(tokenizer: "Tokenizer", text: str | None) -> int | None:

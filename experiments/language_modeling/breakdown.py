@@ -34,11 +34,12 @@ class Told(NamedTuple):
 def told(task: LanguageTask, params: Any, split: str) -> Told:
     """Reads a split and returns what the model said of each target."""
     text = reading.whole(task, split)
-    judge = jax.jit(
-        lambda h, targets: task.model.apply(
-            {"params": params}, h, targets, method=_judged
-        )
-    )
+
+    def judged(given):
+        return task.model.apply({"params": params}, *given, method=_judged)
+
+    # Step by step: the logits of a piece of a large vocabulary would take gigabytes.
+    judge = jax.jit(lambda *given: jax.lax.map(judged, given))
     reads = reading.plainly(task.model, params, text)
     found = []
     for read, piece in zip(reads, reading.pieces(text, reading.LENGTH), strict=True):

@@ -92,7 +92,8 @@ def page(
         "<h2>What units follow</h2>",
         pages.scroll("table", "What units follow", "".join(_table(found))),
         '<p class="note">The correlation, over the tokens of this text, of a unit with'
-        " what can be told from the characters so far; each unit is under the property"
+        " what a reader of the line can tell of the place (a quote counts if it has a"
+        " partner, which the model has yet to see); each unit is under the property"
         " that it follows most closely. Among many units, some follow something by"
         " chance.</p>",
         "<h2>About</h2>",

@@ -1,7 +1,8 @@
 """A mean of the parameters over the run: evaluated and kept as best, never trained.
 
 Updates go on from the parameters themselves. The mean counts each step's parameters
-once; until it begins it is the newest ones.
+once, in SWA too, whose paper takes those at the ends of cycles or epochs; until it
+begins it is the newest ones.
 
 References:
     Polyak, Juditsky, Acceleration of stochastic approximation by averaging, 1992,

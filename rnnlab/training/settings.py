@@ -39,7 +39,7 @@ class Training:
     learning_rate: float = option(
         2e-3, "the (highest) learning rate", above=0, soft=True
     )
-    momentum: float = option(0.0, "of sgd", least=0, below=1)
+    momentum: float = option(0.0, "momentum of sgd", least=0, below=1)
     smoothing: float = option(
         0.95, "decay of rmsprop's mean square", above=0, below=1, soft=True
     )

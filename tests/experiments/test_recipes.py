@@ -134,6 +134,9 @@ PAPERS = {
         "l2": 1.2e-6,
         "batch_size": 20,
         "optimizer": "sgd",
+        "average": "asgd",
+        "nonmonotone": 5,
+        "length_buckets": 8,
     },
     "melis_lstm": tuned(
         3.03691e-3, 2.49081e-4, 0.627563, 0.306993, 0.369223, 0.690171

@@ -8,7 +8,7 @@ from rnnlab.data import text
 
 # Arguments, or other flags than usual; and what the line has to say.
 REFUSED = [
-    ({"cell": "lstn"}, ["--cell", "lstn", "elman", "did you mean", "lstm"]),
+    ({"cell": "lstn"}, ["--cell", "lstn", "one of 53 names", "did you mean", "lstm"]),
     ({"experiment": "images"}, ["--experiment", "language_modeling"]),
     ({"experiment": "language_modelling"}, ["did you mean language_modeling?"]),
     ({"optimizer": "adm"}, ["--optimizer", "sgd", "did you mean adam"]),
@@ -62,7 +62,7 @@ REFUSED = [
     ({"devices": 2}, ["--devices=2", "there are 1 in 1 processes"]),
     ({"shard": "zero"}, ["--shard", "zero", "fsdp"]),
     ({"processes": 2, "process_id": 0}, ["--coordinator=HOST:PORT", "all three"]),
-    ({"coordinator": "here:7", "processes": 2}, ["--process_id=None", "all three"]),
+    ({"coordinator": "here:7", "processes": 2}, ["--processes=2 alone", "all three"]),
     ({"coordinator": "here"}, ["--coordinator", "HOST:PORT", "here"]),
     ({"coordinator": "slurm"}, ["--coordinator=slurm", "SLURM_PROCID", "srun"]),
     (

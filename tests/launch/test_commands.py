@@ -181,7 +181,7 @@ def test_a_run_is_known_by_its_checkpoint_where_its_config_is_gone(
 def test_nothing_to_evaluate_or_sample(run, tmp_path):
     for name in ("evaluate", "sample", "probe"):
         code, _, err = run(name, f"--workdir={tmp_path}")
-        assert code == 4 and str(tmp_path) in err and "--workdir" in err
+        assert code == 2 and str(tmp_path) in err and "--workdir" in err
 
 
 def test_a_flag_is_given_once():

@@ -55,7 +55,8 @@ def penalised(logits: jax.Array, history: History, penalty: float) -> jax.Array:
     """Returns logits [B, V] that are lower where the token was said already.
 
     A positive one is divided by the penalty, a negative one multiplied: the paper's
-    division would make what has a negative logit likelier.
+    division would make what has a negative logit likelier. The logits of a softmax are
+    taken as they are; where an output gives log-probabilities, none is positive.
 
     References:
         Keskar et al., CTRL: a conditional transformer language model for controllable

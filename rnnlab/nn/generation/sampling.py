@@ -60,6 +60,8 @@ class Sampling:
         if self.temperature == 0:
             best = jnp.max(logits, axis=-1, keepdims=True)
             return jnp.where(logits == best, 0.0, -jnp.inf)
+        # From the highest down, so that a low temperature makes no logit infinite.
+        logits = logits - jnp.max(logits, axis=-1, keepdims=True)
         logits = logits / self.temperature
         if self.top_k is not None and self.top_k < logits.shape[-1]:
             least = jax.lax.top_k(logits, self.top_k)[0][..., -1:]
