@@ -60,8 +60,9 @@ def table(
     model: scaling.Sizes, step: float, networks: Sequence[scaling.Network]
 ) -> list[str]:
     """Returns the lines of a table: tokens a second, and the share of all devices'."""
+    heads = [f"{n} device" + "s" * (n > 1) for n in DEVICES]
     lines = [
-        f"| network | rule | {' | '.join(f'{n} devices' for n in DEVICES)} |",
+        f"| network | rule | {' | '.join(heads)} |",
         f"|---|---|{'--:|' * len(DEVICES)}",
     ]
     for network in networks:
