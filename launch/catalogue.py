@@ -50,7 +50,7 @@ def main() -> None:
 
 def page(rows: Sequence[str], machine: str) -> str:
     """Returns the whole file."""
-    from launch import species
+    from launch import lags, species
 
     return "\n".join(
         [
@@ -69,6 +69,10 @@ def page(rows: Sequence[str], machine: str) -> str:
             "## How far back the gradient reaches",
             "",
             "![Norm of the gradient by lag, for each cell as it begins](cells.png)",
+            "",
+            f"Of a random sum over the last carry, for {lags.UNITS} units as they begin"
+            f" and normal input of\ndeviation 1; [lags.png](lags.png) has a loss and an"
+            f" input of its own.",
             "",
         ]
     )

@@ -23,8 +23,8 @@ SEEDS = (0, 1, 2)
 
 LEGEND = f"""\
 - *structure*: `split` (one product with the carry, then arithmetic) trains on
-  `Deferred`; `linear` runs on `Associative` and `Chunked` too; every cell runs on the
-  other engines.
+  `Deferred`; `linear` runs on `Associative` and `Chunked` too, and `positive_...` on
+  `LogSpace`; `plain` is neither; every cell runs on the other engines.
 - *parameters*: with {UNITS} inputs and {UNITS} units.
 - *tokens/s*: forward and backward of one layer of {UNITS} units, {ROWS} rows of {STEPS}
   steps, on the engine that `rnnlab.engines.auto` picks; *of Scan*: how many times as
