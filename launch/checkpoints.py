@@ -26,11 +26,14 @@ def main(command: str, path: str) -> None:
 
     if command not in COMMANDS:
         raise InputError(
-            f"The command must be one of {', '.join(COMMANDS)}, got {command!r}."
+            f"The command must be one of {', '.join(COMMANDS)}, got {command!r}; choose"
+            f" one of these."
         )
     folder = workdir.resolve(path)
     if not folder.is_dir():
-        raise InputError(f"A folder with a run was wanted, and {folder} is none.")
+        raise InputError(
+            f"A folder with a run was wanted, and {folder} is none; check the path."
+        )
     if command == "hash":
         return print(_hash(folder))
     alone = workdir.lock(folder) if command == "quarantine" else nullcontext()
@@ -53,7 +56,12 @@ def main(command: str, path: str) -> None:
                         print(shown(f"{about}  damaged: {error}"))
                         if command == "quarantine":
                             print(f"moved to {checkpoints.quarantine(step)}")
-    if command == "verify" and (damaged or not whole):
+    if command == "verify" and not whole and not damaged:
+        raise NoUsableCheckpoint(
+            f"{folder} should hold a checkpoint, but there is none; name the workdir of"
+            f" a run."
+        )
+    if command == "verify" and damaged:
         raise NoUsableCheckpoint(
             f"{folder} should hold whole checkpoints, but {whole} are whole and"
             f" {damaged} damaged; `python -m launch.checkpoints quarantine {folder}`"

@@ -94,8 +94,8 @@ def expand(experiment: str, base: Any, plan: Plan, many: bool) -> list[Point]:
         key = key_of(experiment, config)
         if key in seen:
             raise InputError(
-                f"The points of a sweep must differ, but {name} is {seen[key]} again;"
-                f" leave one out."
+                f"The points of a sweep must differ, but {name} is {seen[key]} again"
+                f" with what all share; leave one out, or share another value."
             )
         seen[key] = name
         points.append(Point(key, varied, config))

@@ -170,4 +170,4 @@ def test_a_best_checkpoint_alone_is_not_the_rest_of_a_run(
 
 def test_a_workdir_without_checkpoints_is_not_verified(server, tmp_path):
     ended = server.run("checkpoints", "verify", tmp_path)
-    assert ended.code == 4 and "0 are whole" in ended.error
+    assert ended.code == 4 and "there is none; name" in ended.error
