@@ -96,9 +96,7 @@ def test_a_hopeless_class_costs_its_distance():
     np.testing.assert_array_equal(nats, [2e4])
 
 
-@pytest.mark.parametrize(
-    ("rows", "classes"), [(700, 10_000), (700, 33_000), (400, 267_000)]
-)
+@pytest.mark.parametrize(("rows", "classes"), [(700, 33_000), (400, 267_000)])
 def test_logits_are_held_once_and_many_not_at_all(rows, classes):
     """By XLA's account; optax needs the logits and their gradient."""
     shapes = (rows, 8), (classes, 8), (classes,)
