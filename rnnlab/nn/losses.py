@@ -19,10 +19,10 @@ def cross_entropy(
     The gradient of the logits is made in one sweep from the logits: the softmax less
     one at the target. Of more than `WHOLE` logits the classes are taken a block at a
     time, so that what is read and written stays in the cache, and the logits are held
-    once; of more than `HELD` no block is kept and the backward pass makes it again, with
-    a third more products and the memory of a few blocks. Of fewer than `WHOLE` XLA, on
-    a CPU, keeps the products beside their sums with the bias: less than blocks would
-    take in a whole step (10,000 classes, 650 features: 128 MB in place of 158).
+    once; of more than `HELD` no block is kept and the backward pass makes it again,
+    with a third more products and the memory of a few blocks. Of fewer than `WHOLE`
+    XLA, on a CPU, keeps the products beside their sums with the bias: less than blocks
+    would take in a whole step (10,000 classes, 650 features: 128 MB in place of 158).
 
     Args:
         h: the features, [..., H].
