@@ -136,22 +136,24 @@ def follow(
     """
 
     def one(state, given):
-        (params, carries), (window, pull) = state, given
+        (params, carries), (window, scales) = state, given
         grads, (carries, found) = _gradient(model, params, carries, window)
-        return (_moved(rule, pull, params, grads), carries), found
+        return (_moved(rule, scales, params, grads), carries), found
 
-    # The same for each window; as such XLA would keep its product with all sizes.
-    pulls = jnp.full(len(windows.inputs), rule.decay / rule.mean)
-    (params, carries), found = lax.scan(one, (params, carries), (windows, pulls))
+    # The same for each window; as such XLA would keep what they make of all sizes.
+    count = len(windows.inputs)
+    scales = jnp.full(count, rule.decay / rule.mean), jnp.full(count, rule.epsilon)
+    (params, carries), found = lax.scan(one, (params, carries), (windows, scales))
     return params, carries, found
 
 
-def _moved(rule, pull, params, grads):
-    """Returns the parameters after one step."""
+def _moved(rule, scales, params, grads):
+    """Returns the parameters after one step; `scales` are the pull and epsilon."""
+    pull, epsilon = scales
 
     def move(p, g, home, size):
         back = jnp.minimum(pull * size, 1)
-        step = rule.rate * g / (size + rule.epsilon)
+        step = rule.rate * g / (size + epsilon)
         return (p + back * (home - p) - step).astype(p.dtype)
 
     return jax.tree.map(move, params, grads, rule.home, rule.size)
