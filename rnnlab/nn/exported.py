@@ -1,7 +1,8 @@
 """A language model's step as a program that runs without this code."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import export
@@ -36,7 +37,7 @@ def step(model: LanguageModel, params: Any) -> Exported:
         ImportError: flatbuffers is not installed (extra `export`).
     """
     if isinstance(model.stack, Recurring):  # one step: the plainest engine is as good
-        model = model.clone(stack=model.stack.clone(engine=Scan()))
+        model = model.clone(stack=cast(nn.Module, model.stack).clone(engine=Scan()))
     leaves = jax.tree_util.tree_leaves_with_path(params)
     named = {jax.tree_util.keystr(p, simple=True, separator="/"): x for p, x in leaves}
     inside = jax.tree.structure(params)
