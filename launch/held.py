@@ -33,8 +33,8 @@ def held(model: LanguageModel, params: Any, ids: np.ndarray) -> dict[str, np.nda
         carried = read(params)
     except ValueError as error:
         raise InputError(
-            f"A model of recurrent layers was wanted, to look at their units, got one"
-            f" of {type(model.stack).__name__}; name the --workdir of another."
+            f"A model with recurrent layers was wanted, to look at their units, got a"
+            f" {type(model.stack).__name__} without; name the --workdir of another."
         ) from error
     found = {
         f"layer {k} {name}".strip(): np.asarray(leaf)[:, 0]

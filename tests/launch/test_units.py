@@ -98,7 +98,7 @@ def test_a_matrix_is_no_row_of_units():
 def test_a_model_without_layers_is_refused():
     model = LanguageModel(4, Stack(()), Softmax(V))
     params = model.init(jax.random.key(0), (), IDS[:, None])["params"]
-    with pytest.raises(InputError, match="units of a layer were wanted"):
+    with pytest.raises(InputError, match="their units, got a Stack without; name"):
         held(model, params, IDS)
 
 
