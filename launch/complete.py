@@ -49,16 +49,20 @@ def main() -> None:
 def typed() -> Iterator[str]:
     """Yields the lines of standard input; at a terminal it can be edited.
 
-    Ctrl-C ends the process with 130.
+    Ctrl-C ends the process with 130 at a terminal. Elsewhere the signal itself ends
+    it, which a shell shows as 130: a handler in Python that is called between the
+    prompt and the read would wait for the next line.
     """
     sys.stdin.reconfigure(errors="surrogateescape")  # unknown, not an error
-    prompt = ""
+    prompt, interrupt = "", signal.SIG_DFL
     if sys.stdin.isatty():
         import readline  # noqa: F401  input() has a history then
 
-        prompt = "> "
+        prompt, interrupt = "> ", signal.default_int_handler
+    else:
+        signal.signal(signal.SIGINT, interrupt)  # between two lines as well
     while True:
-        former = signal.signal(signal.SIGINT, signal.default_int_handler)
+        former = signal.signal(signal.SIGINT, interrupt)
         try:
             text = input(prompt)
         except EOFError:
