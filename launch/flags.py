@@ -29,6 +29,24 @@ MISSING = re.compile(r"Flag (--\w+) must have a value other than None")
 _DEBUG = flags.DEFINE_bool("debug", False, "show tracebacks and libraries' logs")
 
 
+class _Worded(flags.ArgumentParser):
+    """Parses as another parser does; says in our words what was wanted."""
+
+    def __init__(self, parser: flags.ArgumentParser, wanted: str):
+        super().__init__()
+        self._parser, self._wanted = parser, wanted
+        self.syntactic_help = parser.syntactic_help
+
+    def parse(self, argument: Any) -> Any:
+        try:
+            return self._parser.parse(argument)
+        except (TypeError, ValueError) as error:
+            raise ValueError(self._wanted) from error
+
+    def flag_type(self) -> str:
+        return self._parser.flag_type()
+
+
 class _OrNone(flags.ArgumentParser):
     """Parses `none` as None, and anything else as another parser does."""
 
@@ -57,42 +75,14 @@ class _Choice(flags.EnumParser):
         return argument
 
 
-class _Whole(flags.IntegerParser):
-    """Parses a whole number."""
-
-    def convert(self, argument: Any) -> int:
-        try:
-            return super().convert(argument)
-        except (TypeError, ValueError) as error:
-            raise ValueError("a whole number was wanted, such as 3") from error
-
-
-class _Number(flags.FloatParser):
-    """Parses a number."""
-
-    def convert(self, argument: Any) -> float:
-        try:
-            return super().convert(argument)
-        except (TypeError, ValueError) as error:
-            raise ValueError("a number was wanted, such as 0.5 or 3e-4") from error
-
-
-class _Switch(flags.BooleanParser):
-    """Parses what is on or off."""
-
-    def parse(self, argument: Any) -> bool:
-        try:
-            return super().parse(argument)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                "it is given or left out, or given with `no` before its name"
-            ) from error
-
-
-_PARSERS: dict[type, Callable[[], flags.ArgumentParser]] = {
-    int: _Whole,
-    float: _Number,
-    str: flags.ArgumentParser,
+_SWITCH = _Worded(
+    flags.BooleanParser(),
+    "it is given or left out, or given with `no` before its name",
+)
+_PARSERS: dict[type, flags.ArgumentParser] = {
+    int: _Worded(flags.IntegerParser(), "a whole number was wanted, such as 3"),
+    float: _Worded(flags.FloatParser(), "a number was wanted, such as 0.5 or 3e-4"),
+    str: flags.ArgumentParser(),
 }
 
 
@@ -108,12 +98,12 @@ def define(defaults: Any, into: flags.FlagValues = flags.FLAGS) -> None:
         known = field.metadata["option"]
         if field.type is bool:
             flags.DEFINE_bool(name, default, known.help, **where)
-            into[name].parser = _Switch()
+            into[name].parser = _SWITCH
         elif known.choices is not None:
             flags.DEFINE_enum(name, default, known.choices, known.help, **where)
             into[name].parser = _Choice(known.choices)
         else:
-            parser = _PARSERS[base(field)]()
+            parser = _PARSERS[base(field)]
             if none_allowed(field):
                 parser = _OrNone(parser)
             flags.DEFINE(parser, name, default, known.help, **where)
