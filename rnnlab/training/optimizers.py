@@ -10,6 +10,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
+_ROWS = ("embedding", "decoder", "tails")  # [V, H]: a unit is a row, not a column
+_NOISE = 0x6E6F6973
+
 if TYPE_CHECKING:  # settings names the choices below
     from rnnlab.training.layers import ByLayer
     from rnnlab.training.settings import Training
@@ -90,10 +93,11 @@ def chain(
     if settings.clip_layer is not None:
         parts.append(clip_each(settings.clip_layer))
     if settings.clip_adaptive is not None:
-        parts.append(optax.adaptive_grad_clip(settings.clip_adaptive))
+        parts.append(clip_units(settings.clip_adaptive))
     if settings.gradient_noise:
-        variance = settings.gradient_noise**2
-        parts.append(optax.add_noise(variance, 0.55, settings.seed))
+        # Another key than any that the run draws parameters or masks with.
+        key = jax.random.fold_in(jax.random.key(settings.seed), _NOISE)
+        parts.append(optax.add_noise(settings.gradient_noise**2, 0.55, key))
     optimizer = OPTIMIZERS[settings.optimizer](settings)
     whole = optax.chain(*parts, layers.waiting(optimizer) if layers else optimizer)
     if settings.accumulate == 1:
@@ -120,6 +124,33 @@ def clip_each(norm: jax.Array | float) -> optax.GradientTransformation:
         )
 
     return optax.stateless(clip)
+
+
+def clip_units(ratio: float) -> optax.GradientTransformation:
+    """Returns clipping of each unit's gradient by the norm of its weights.
+
+    A unit is a column of the last two axes, a row of embedding and output matrix, and
+    a bias as a whole.
+
+    References:
+        Brock, De, Smith, Simonyan, High-performance large-scale image recognition
+        without normalization, 2021, https://arxiv.org/abs/2102.06171
+    """
+
+    def clip(path: Any, g: jax.Array, p: jax.Array) -> jax.Array:
+        name = jax.tree_util.keystr(path[-1:], simple=True)
+        axis = None if g.ndim < 2 else -1 if name in _ROWS else -2
+
+        def norm(a: jax.Array) -> jax.Array:
+            return jnp.sqrt(jnp.sum(jnp.square(jnp.abs(a)), axis, keepdims=True))
+
+        return g * jnp.minimum(
+            1, ratio * jnp.maximum(norm(p), 1e-3) / (norm(g) + 1e-12)
+        )
+
+    return optax.stateless(
+        lambda grads, params: jax.tree_util.tree_map_with_path(clip, grads, params)
+    )
 
 
 def _add_l1(weight: float) -> optax.GradientTransformation:

@@ -6,10 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
+from tiny import make_task
 
+from rnnlab.cells import LSTM
 from rnnlab.training import leaves
 from rnnlab.training.optimizers import OPTIMIZERS, chain
 from rnnlab.training.settings import Training
+from rnnlab.training.step import init
 
 PLAIN = Training(
     optimizer="sgd", momentum=0.9, smoothing=0.8, weight_decay=0.1, clip_norm=None
@@ -104,9 +108,15 @@ def clip_value(g, p, bound):
 
 def clip_adaptive(g, p, bound):
     """The gradient of each column, or of a bias, against the norm of its weights."""
+    return clip_units(g, p, bound, dict.fromkeys(g, 0))
+
+
+def clip_units(g, p, bound, axes):
     found = {}
-    for key in g:
-        g_norm, p_norm = (np.sqrt((a[key] ** 2).sum(0, keepdims=True)) for a in (g, p))
+    for key, axis in axes.items():
+        g_norm, p_norm = (
+            np.sqrt((a[key] ** 2).sum(axis, keepdims=True)) for a in (g, p)
+        )
         most = bound * np.maximum(p_norm, 1e-3)
         found[key] = g[key] * np.minimum(1, most / np.maximum(g_norm, 1e-6))
     return found
@@ -155,6 +165,25 @@ def test_penalties_and_clipping_in_this_order(knobs):
         np.testing.assert_allclose(updates[key], -wanted[key], rtol=1e-5, atol=1e-6)
 
 
+def test_a_unit_is_what_one_number_is_made_of():
+    """A word's row of a matrix [V, H]; a column of each of several matrices."""
+    axes = {"embedding": 1, "decoder": 1, "recurrent": 1, "kernel": 0}
+    shapes = {"recurrent": (2, 3, 4)}
+    random = np.random.default_rng(0)
+    params, grads = (
+        {key: random.normal(size=shapes.get(key, (4, 3))) for key in axes}
+        for _ in range(2)
+    )
+    for name in axes:
+        grads[name][0] *= 100
+    optimizer = chain(dataclasses.replace(PLAIN, momentum=0.0, clip_adaptive=0.5))
+    p, g = (jax.tree.map(jnp.float32, tree) for tree in (params, grads))
+    updates, _ = optimizer.update(g, optimizer.init(p), p)
+    wanted = clip_units(grads, params, 0.5, axes)
+    for key in axes:
+        np.testing.assert_allclose(updates[key], -wanted[key], rtol=1e-5)
+
+
 @pytest.mark.parametrize("norm", [None, 0.1])
 def test_the_state_is_the_same_with_any_soft_option(norm):
     """A run that is gone on with may have another one."""
@@ -184,3 +213,16 @@ def test_noise_on_the_gradient_fades_and_depends_on_the_seed():
         assert noise.std() == pytest.approx(0.5 * (1 + t) ** -0.275, rel=0.02)
     assert np.abs(drawn[1, 0] - drawn[2, 0]).max() > 0.5
     assert np.abs(drawn[1, 0] - drawn[1, 1]).max() > 0.5
+
+
+def test_noise_on_the_gradient_is_not_what_the_parameters_were_drawn_from():
+    task = dataclasses.replace(make_task(LSTM(4)), init_scale=0.1)
+    settings = dataclasses.replace(PLAIN, momentum=0.0, gradient_noise=1.0)
+    first = init(task, settings)
+    optimizer, state = chain(settings), first.optimizer
+    nothing = jax.tree.map(jnp.zeros_like, first.params)
+    drawn = ravel_pytree(first.params)[0]
+    for _ in range(4):
+        updates, state = optimizer.update(nothing, state, first.params)
+        noise = ravel_pytree(updates)[0]
+        assert abs(np.corrcoef(noise, drawn)[0, 1]) < 0.2
