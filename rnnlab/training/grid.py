@@ -203,8 +203,9 @@ def _train(
                 _note(learner, runs, rows, updates)
             losses, errors, sure = (np.full(len(rows), np.nan) for _ in range(3))
             if group.updates:
-                runs, losses = advance(learner, group.every, runs)
-                updates += group.every
+                count = min(group.every, group.updates - updates)
+                runs, losses = advance(learner, count, runs)
+                updates += count
                 losses, errors = np.asarray(losses), np.asarray(judge(learner, 1, runs))
                 sure = errors
                 if group.solved is not None and (errors < group.solved).any():
