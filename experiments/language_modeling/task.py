@@ -109,7 +109,7 @@ class LanguageTask:
         weight = jnp.sum(batch.mask)
         loss = jnp.sum(jnp.where(batch.mask, nats, 0)) / weight
         rate = len(batch.inputs) / self.length if self.length else 1.0
-        return loss + penalty, Outcome(carries, weight, rate)
+        return loss + penalty, Outcome(carries, weight, rate, penalty)
 
     def carries(self, memory: Any, batch: Batch) -> Any:
         """Returns the carries that a batch begins with: the first ones on reset."""

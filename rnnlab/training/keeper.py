@@ -64,6 +64,10 @@ class Keeper:
     saved: float = dataclasses.field(default_factory=time.perf_counter)
     last_step: float | None = None  # when the step before this one was accounted for
 
+    def time_steps(self) -> None:
+        """Starts their clock again, after what is none of them."""
+        self.last_step = time.perf_counter()
+
     def account(self, done: int, metrics: Metrics) -> None:
         """Waits for a step and counts it; every so often, writes a row."""
         metrics = jax.device_get(metrics)
@@ -100,11 +104,13 @@ class Keeper:
     def probed(self, done: int, figures: Mapping[str, Any]) -> None:
         """Writes what a probe found, and how often the gradient was clipped since.
 
-        Where several batches make one update, the norm of their mean is not known.
+        Where that is not known it is left out: of several batches that make one update
+        the norm of the mean is clipped, and penalties and --clip_value come before it.
         """
         row = dict(jax.device_get(figures))
-        share = self.history.clip_fraction()
-        if self.settings.clip_norm is not None and self.settings.accumulate == 1:
+        share, settings = self.history.clip_fraction(), self.settings
+        other = settings.l1 or settings.l2 or settings.clip_value is not None
+        if settings.clip_norm is not None and settings.accumulate == 1 and not other:
             row["clip_fraction"] = share
         self.writer.write(done, row)
 

@@ -111,11 +111,13 @@ class _Loop:
                 return state
         self.keeper.progress.message(f"compiling, then on from step {done}")
         pending: Metrics | None = None
-        compiled = set()
+        compiled, probe_due = set(), False
         for rows in self.task.batches("train", done):
             batch = self.layout.batch(self.task, rows)
-            due = probe is not None and (done + 1) % probe_every == 0
-            before = keep(state) if due else None  # the step takes its buffers
+            probe_due |= probe is not None and (done + 1) % probe_every == 0
+            before = None
+            if probe_due and self._moves(state):
+                before, probe_due = keep(state), False  # the step takes its buffers
             state, metrics = step(state, batch)
             if shapes(rows) not in compiled:
                 compiled.add(shapes(rows))
@@ -133,7 +135,7 @@ class _Loop:
             if not (before or validate or save or self.requests.received):
                 continue
             self.keeper.account(done, pending)
-            pending = self.keeper.last_step = None
+            pending = None
             if probe is not None and before is not None:
                 self.keeper.probed(done, probe(before, state.params, batch))
             if validate:
@@ -145,7 +147,16 @@ class _Loop:
                 break
             if self.requests.received:
                 self._stop(done)
+            self.keeper.time_steps()
         return state
+
+    def _moves(self, state: State) -> bool:
+        """Returns whether the next batch is the last of those that make an update.
+
+        A batch that is skipped puts that off by one.
+        """
+        several = self.settings.accumulate
+        return several == 1 or int(state.optimizer.mini_step) == several - 1
 
     def _over(self) -> bool:
         """Returns whether a run ended here before its last step."""

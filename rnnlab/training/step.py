@@ -80,8 +80,9 @@ class Seen(NamedTuple):
     """What a batch makes of a state, nothing being changed yet.
 
     Attributes:
-        loss: mean over the batch, in nats.
-        grads: of the loss, like the parameters; zero where a layer is not trained yet.
+        loss: mean over the batch, in nats, without penalties.
+        grads: of the loss with penalties, like the parameters; zero where a layer is
+            not trained yet.
         norm: of all gradients as one vector; infinite where its square leaves float32.
         rate: the learning rate.
         memory: the carries after the batch.
@@ -192,7 +193,8 @@ def looker(
             rate *= outcome.rate
         else:  # each batch's own, of several that make one update
             grads = jax.tree.map(lambda g: g * outcome.rate, grads)
-        return Seen(loss, grads, optax.tree.norm(grads), rate, outcome.memory)
+        loss, norm = loss - outcome.penalty, optax.tree.norm(grads)
+        return Seen(loss, grads, norm, rate, outcome.memory)
 
     return look
 

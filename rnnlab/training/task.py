@@ -17,11 +17,13 @@ class Outcome(NamedTuple):
         memory: the carries after the batch, handed to the next one.
         weight: the number of targets that the loss is the mean of.
         rate: in training, a factor on the learning rate of this update.
+        penalty: what the loss has beside the mean, which is shown without it.
     """
 
     memory: Memory
     weight: jax.Array
     rate: jax.Array | float = 1.0
+    penalty: jax.Array | float = 0.0
 
 
 class Task(Protocol):

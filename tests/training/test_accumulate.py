@@ -6,13 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny import SETTINGS, make_task
+from tiny import SETTINGS, Interrupted, make_task
 
 from rnnlab.cells import Elman
 from rnnlab.errors import InputError
-from rnnlab.training import step
+from rnnlab.training import loop, step
 from rnnlab.training.optimizers import chain
+from rnnlab.training.writers import read_metrics
 
+MOVED = "update_ratio/embedding"
 PLAIN = dataclasses.replace(
     SETTINGS, optimizer="sgd", momentum=0.9, learning_rate=0.5, clip_norm=0.05
 )
@@ -90,6 +92,19 @@ def test_probes_look_where_parameters_move():
     dataclasses.replace(PLAIN, accumulate=3, probe_every=6)
     with pytest.raises(InputError, match="--probe_every must be a multiple of --accum"):
         dataclasses.replace(PLAIN, accumulate=3, probe_every=4)
+
+
+def test_probes_find_the_updates_again_after_a_batch_is_skipped(tmp_path):
+    settings = dataclasses.replace(
+        PLAIN, accumulate=2, probe_every=2, steps=9, skip_nonfinite=1
+    )
+    task = Interrupted(
+        undropped(2), 2, lambda batch: batch._replace(mask=np.zeros_like(batch.mask))
+    )
+    loop.fit(task, settings, tmp_path, {}, lambda loss: {}, 10)
+    found = [row for row in read_metrics(tmp_path / "metrics.jsonl") if MOVED in row]
+    assert [row["step"] for row in found] == [2, 5, 7, 9]
+    assert all(row[MOVED] > 0 for row in found)
 
 
 def test_what_draws_numbers_draws_them_once_an_update():

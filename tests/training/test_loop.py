@@ -185,6 +185,19 @@ def test_time_ends_the_run_in_order_and_outlasts_a_resume(tmp_path, monkeypatch)
     assert int(longer.step) == last + 1
 
 
+@pytest.mark.parametrize("every", [1, 2, 5])
+def test_time_ends_a_run_that_validates_often(every, tmp_path, monkeypatch):
+    told = itertools.count()
+    clock = types.SimpleNamespace(perf_counter=lambda: float(next(told)))
+    monkeypatch.setattr(keeper, "time", clock)
+    settings = dataclasses.replace(
+        SETTINGS, steps=200, eval_every=every, checkpoint_every=200, max_minutes=0.5
+    )
+    state, history = fit(make_task(LSTM(4)), tmp_path, settings)
+    assert int(state.step) < 60 and 30 <= history.train_seconds < 40
+    assert history.train_steps == int(state.step) - 1  # the first is compiled
+
+
 def newest(folder):
     return Checkpoints(folder / "checkpoints", 2).open()
 
