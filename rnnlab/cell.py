@@ -14,7 +14,7 @@ A sequence is [T, B, I]. A cell's own methods see [..., I]: any batch axes, no t
 """
 
 import abc
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +29,17 @@ class Cell(abc.ABC, Generic[Carry]):
     Equal cells hash alike, so a jitted function that takes one as a static argument
     compiles once. `step` sees `u = project(x)` and never `x`: all that does not
     depend on the carry is computed for the whole sequence at once, as one product.
+
+    Attributes:
+        trained: whether the parameters get a gradient.
+        rows_apart: whether a row's outcome does not depend on those beside it.
+        units: whether all leaves of the carry are units' values, to each of which the
+            same may be done; a clock, or an exponent of the others, is none.
     """
+
+    trained: ClassVar[bool] = True
+    rows_apart: ClassVar[bool] = True
+    units: ClassVar[bool] = True
 
     @abc.abstractmethod
     def init(self, key: jax.Array, in_features: int) -> Params:

@@ -15,6 +15,8 @@ from rnnlab.cells import (
     LRU,
     LSTM,
     RHN,
+    SLSTM,
+    ClockworkRNN,
     ConvLSTM,
     Elman,
     LSTMCarry,
@@ -356,6 +358,12 @@ BAD = {
     ),
     "a plain tuple": (
         lambda: zoneout(LSTM(H), (0.1, 0.1)), r"LSTMCarry\(c='\*'.*\(0.1, 0.1\)"
+    ),
+    "one rate for a clock": (
+        lambda: zoneout(ClockworkRNN(8), 0.1), r"zoneout.*phase.*not all units, got 0.1"
+    ),
+    "one rate inside of another": (
+        lambda: state_dropout(zoneout(SLSTM(8), 0.0), 0.1), "state_dropout.*not all"
     ),
     "whole numbers": (lambda: mixed(GRU(H), jnp.int8), "mixed.*compute.*int8"),
     "complex": (lambda: mixed(LRU(H), carry=jnp.complex64), "mixed.*carry.*complex64"),

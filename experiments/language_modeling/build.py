@@ -21,6 +21,7 @@ from rnnlab.data.streams import EvalStream, TrainStream
 from rnnlab.errors import InputError
 from rnnlab.nn import LanguageModel
 from rnnlab.training.mesh import ONE, Layout
+from rnnlab.training.settings import Training
 
 
 def build(config: Config, layout: Layout = ONE) -> Experiment:
@@ -91,12 +92,8 @@ def _check(config: Config, corpus: text.Corpus) -> None:
             f" --tokens={config.tokens} only; name another --data, or take other"
             f" --tokens."
         )
-    averaging = config.training.averaging
-    if averaging.waits and "valid" not in corpus.splits:
-        raise InputError(
-            f"--average=asgd needs a split valid, which --data has not, to begin by"
-            f" --nonmonotone={averaging.nonmonotone}; take --nonmonotone=0."
-        )
+    if "valid" not in corpus.splits:
+        _check_unvalidated(config.training)
     asked = zip(sources.SPLITS, config.shares(), strict=True)
     lacking = [split for split, share in asked if share and split not in corpus.splits]
     if lacking and sources.WHOLE in corpus.sha256:
@@ -105,6 +102,22 @@ def _check(config: Config, corpus: text.Corpus) -> None:
             f" wanted, and --data leaves nothing for {lacking[0]}; name a longer"
             f" --data, or give {lacking[0]} a share of 0."
         )
+
+
+def _check_unvalidated(training: Training) -> None:
+    """Raises InputError for what would wait for a validation, where there is none."""
+    nonmonotone = training.averaging.nonmonotone
+    asgd = f"--average=asgd with --nonmonotone={nonmonotone}"
+    for waits, name, way_out in (
+        (training.averaging.waits, asgd, "take --nonmonotone=0"),
+        (training.schedule == "plateau", "--schedule=plateau", "take another"),
+        (training.patience is not None, f"--patience={training.patience}", "drop it"),
+    ):
+        if waits:
+            raise InputError(
+                f"{name} needs a split valid to wait for, which --data has not;"
+                f" {way_out}."
+            )
 
 
 def _check_run(config: Config, task: LanguageTask, layout: Layout) -> None:

@@ -15,6 +15,7 @@ from rnnlab.cells import CELLS
 from rnnlab.errors import InputError
 from rnnlab.options import option, with_numbers
 from rnnlab.training.settings import Training
+from rnnlab.wrappers import inside
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +111,9 @@ class Config(Source):
     def _check_cells(self) -> None:
         """Raises where cells cannot be made, or are not what the engine runs."""
         runs = Cell if self.engine == "auto" else engines.ENGINES[self.engine].runs
-        if not isinstance(self.make_cells()[0], runs):
+        cell = self.make_cells()[0]
+        self._check_cell(inside(cell))
+        if not isinstance(cell, runs):
             raise InputError(
                 f"--engine={self.engine} needs the structure {runs.__name__}, which"
                 f" --cell={self.cell} has not; use --engine=scan."
@@ -119,6 +122,21 @@ class Config(Source):
             raise InputError(
                 f"--forget_bias must be left out with --init_scale, which draws all"
                 f" parameters, got {self.forget_bias}; leave one of them out."
+            )
+
+    def _check_cell(self, cell: Cell[Any]) -> None:
+        """Raises where a cell cannot be a layer, or is not as fixed as it says."""
+        if not cell.rows_apart:
+            raise InputError(
+                f"--cell must compute each row by itself, since a text is read in other"
+                f" batches than it is learned in, got {self.cell}; take"
+                f" layer_norm_lstm."
+            )
+        movers = self.training.movers
+        if movers and not cell.trained:
+            raise InputError(
+                f"--cell={self.cell} needs --{movers[0]}=0, since its parameters are to"
+                f" stay as they are drawn, got {getattr(self.training, movers[0])}."
             )
 
     def _check_tied(self) -> None:

@@ -53,8 +53,10 @@ class Regularization:
             cell: one layer's.
 
         Raises:
-            InputError: the cell has no recurrent product, or no matrix, to drop from.
+            InputError: the cell has no recurrent product to drop from, or carries what
+                is neither to be forgotten nor kept at random.
         """
+        bare = cell
         try:
             if self.recurrent_dropout:
                 cell = recurrent_dropout(cell, self.recurrent_dropout)
@@ -64,6 +66,11 @@ class Regularization:
                 f" apart, such as lstm, got --cell={name}; take --state_dropout or"
                 f" --zoneout."
             ) from error
+        if not bare.units and (self.state_dropout or self.zoneout):
+            raise InputError(
+                f"--state_dropout and --zoneout need a cell that carries values of"
+                f" units alone, such as lstm, got --cell={name}; leave them out."
+            )
         if self.state_dropout:
             cell = state_dropout(cell, self.state_dropout)
         if self.zoneout:

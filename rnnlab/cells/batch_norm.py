@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -58,6 +58,8 @@ class BatchNormLSTM(BatchNormalised):
         Cooijmans et al., Recurrent batch normalization, 2017,
         https://arxiv.org/abs/1603.09025
     """
+
+    rows_apart: ClassVar[bool] = False
 
     def update(self, params, carry, u, r):
         """Returns the new memory and output; the output is also y."""

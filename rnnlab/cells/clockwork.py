@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -39,6 +39,8 @@ class ClockworkRNN(Dense, SplitCell[Any]):
     References:
         Koutnik et al., A clockwork RNN, 2014, https://arxiv.org/abs/1402.3511
     """
+
+    units: ClassVar[bool] = False
 
     periods: tuple[int, ...] = (1, 2, 4, 8)
 

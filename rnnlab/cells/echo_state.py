@@ -1,6 +1,7 @@
 """A fixed random recurrent network, of which only the readout is fitted."""
 
 import dataclasses
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +34,8 @@ class EchoState(DenseSplit):
         networks, GMD report 148, 2001,
         https://www.ai.rug.nl/minds/uploads/EchoStatesTechRep.pdf
     """
+
+    trained: ClassVar[bool] = False
 
     radius: float = 0.9
     leak: float = 1.0

@@ -1,7 +1,7 @@
 """A long short-term memory with batch normalisation, to evaluate it by."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -40,6 +40,8 @@ class FrozenBatchNormLSTM(BatchNormalised):
         Cooijmans et al., Recurrent batch normalization, 2017,
         https://arxiv.org/abs/1603.09025
     """
+
+    units: ClassVar[bool] = False
 
     def init(self, key: jax.Array, in_features: int) -> Params:
         """Returns those of `BatchNormLSTM`, means of 0 and variances of 1.

@@ -74,6 +74,8 @@ class GRUD(Dense):
         missing values, 2018, https://arxiv.org/abs/1606.01865
     """
 
+    units: ClassVar[bool] = False
+
     gates: ClassVar[int] = 3
 
     inputs: int

@@ -1,7 +1,7 @@
 """Stacked memories that find the boundaries at which the next of them moves."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -44,6 +44,8 @@ class HMLSTM(Cell[HMLSTMCarry]):
         Chung, Ahn, Bengio, Hierarchical multiscale recurrent neural networks, 2017,
         https://arxiv.org/abs/1609.01704
     """
+
+    units: ClassVar[bool] = False
 
     features: int
     layers: int = 2

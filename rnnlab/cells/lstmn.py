@@ -57,6 +57,8 @@ class LSTMN(Dense):
         https://arxiv.org/abs/1601.06733
     """
 
+    units: ClassVar[bool] = False
+
     gates: ClassVar[int] = 4
 
     span: int = 8

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -56,6 +56,8 @@ class MLSTM(Cell[MLSTMCarry]):
         Beck et al., xLSTM: extended long short-term memory, 2024,
         https://arxiv.org/abs/2405.04517
     """
+
+    units: ClassVar[bool] = False
 
     features: int
     heads: int = 2

@@ -49,6 +49,8 @@ class NeuralStack(Controller):
         https://arxiv.org/abs/1506.02516
     """
 
+    units: ClassVar[bool] = False
+
     vectors: ClassVar[int] = 2
     scalars: ClassVar[int] = 2
 

@@ -44,6 +44,8 @@ class SLSTM(DenseSplit):
         https://arxiv.org/abs/2405.04517
     """
 
+    units: ClassVar[bool] = False
+
     gates: ClassVar[int] = 4
 
     heads: int = 2

@@ -1,7 +1,7 @@
 """A simple recurrent network that pushes numbers on stacks and pops them."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -43,6 +43,8 @@ class StackRNN(Dense):
         Joulin, Mikolov, Inferring algorithmic patterns with stack-augmented recurrent
         nets, 2015, https://arxiv.org/abs/1503.01007
     """
+
+    units: ClassVar[bool] = False
 
     stacks: int = 2
     depth: int = 8

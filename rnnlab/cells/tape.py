@@ -55,6 +55,8 @@ class TapeRNN(Controller):
         https://arxiv.org/abs/1410.5401
     """
 
+    units: ClassVar[bool] = False
+
     vectors: ClassVar[int] = 3
     scalars: ClassVar[int] = 6
 

@@ -138,3 +138,10 @@ class Training:
                 f" since no other step moves a parameter, got {self.probe_every};"
                 f" change one of them."
             )
+
+    @property
+    def movers(self) -> list[str]:
+        """The settings that move parameters which get no gradient."""
+        decays = self.optimizer in ("adamw", "lion")
+        names = ["l1", "l2", "gradient_noise", *(["weight_decay"] if decays else [])]
+        return [name for name in names if getattr(self, name)]

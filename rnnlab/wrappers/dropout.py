@@ -116,7 +116,8 @@ def recurrent_dropout(cell: Cell[Any], rates: Any, each_step: bool = False) -> W
             f"recurrent_dropout needs a SplitCell, whose product with the carry stands"
             f" apart, got {cell}; use state_dropout or zoneout for any cell."
         )
-    rates = rates_of.spread("recurrent_dropout", cell, rates)
+    # Its product sees units alone.
+    rates = rates_of.spread("recurrent_dropout", cell, rates, alike=False)
     return wrap(cell, RecurrentDropout(rates, each_step))
 
 
@@ -132,6 +133,7 @@ def state_dropout(cell: Cell[Any], rates: Any) -> Wrapped:
             carry, `LSTMCarry(c=0.0, h=0.25)`.
 
     Raises:
-        ValueError: a rate outside [0, 1), or another structure than the carry's.
+        ValueError: a rate outside [0, 1), another structure than the carry's, or one
+            rate for a carry whose leaves are not all units (`Cell.units`).
     """
     return wrap(cell, StateDropout(rates_of.spread("state_dropout", cell, rates)))

@@ -6,28 +6,38 @@ import jax
 import jax.numpy as jnp
 
 from rnnlab.cell import Cell
+from rnnlab.wrappers.wrapped import inside
 
 
-def spread(name: str, cell: Cell[Any], rates: Any) -> tuple[float, ...]:
+def spread(
+    name: str, cell: Cell[Any], rates: Any, alike: bool = True
+) -> tuple[float, ...]:
     """Returns a rate for each leaf of the cell's carry.
 
     Args:
         name: of the wrapper, for its errors.
         cell: whose carry it is.
         rates: one number for all leaves, or a carry of numbers.
+        alike: whether the rates are for units alone: a carry that has other leaves
+            then takes no one number but zero.
 
     Raises:
-        ValueError: a rate outside [0, 1), or another structure than the carry's.
+        ValueError: a rate outside [0, 1), another structure than the carry's, or one
+            rate for leaves that are not alike.
     """
     structure = jax.tree.structure(jax.eval_shape(lambda: cell.initial(())))
     leaves, given = jax.tree.flatten(rates)
     if given == jax.tree.structure(0.0):
+        if alike and rates and not inside(cell).units:
+            raise ValueError(
+                f"{name} needs a rate for each leaf of the carry {_stars(structure)},"
+                f" which are not all units, got {rates!r}; take 0 for the others."
+            )
         leaves = leaves * structure.num_leaves
     elif given != structure:
         raise ValueError(
             f"{name} needs one rate, or one for each leaf of the carry"
-            f" {jax.tree.unflatten(structure, ['*'] * structure.num_leaves)}, got"
-            f" {rates!r}; pass {name}(cell, 0.1), say."
+            f" {_stars(structure)}, got {rates!r}; pass {name}(cell, 0.1), say."
         )
     for rate in leaves:
         if not 0 <= rate < 1:
@@ -36,6 +46,10 @@ def spread(name: str, cell: Cell[Any], rates: Any) -> tuple[float, ...]:
                 f" share that is dropped, 0.1, say."
             )
     return tuple(float(rate) for rate in leaves)
+
+
+def _stars(structure: Any) -> Any:
+    return jax.tree.unflatten(structure, ["*"] * structure.num_leaves)
 
 
 def kept(key: jax.Array, rates: tuple[float, ...], carry: Any, axes: Any) -> Any:

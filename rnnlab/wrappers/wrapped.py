@@ -224,6 +224,11 @@ def with_noise(cell: Cell[Any], key: jax.Array, carry: Any, x: Any, steps: int) 
     return cell.with_noise(key, carry, x, steps) if isinstance(cell, Wrapper) else x
 
 
+def inside(cell: Cell[Any]) -> Cell[Any]:
+    """Returns the cell inside all wrappers around it."""
+    return inside(cell.cell) if isinstance(cell, Wrapper) else cell
+
+
 def is_random(cell: Cell[Any]) -> bool:
     """Returns whether training draws masks for the cell or one inside it."""
     if not isinstance(cell, Wrapper):

@@ -75,6 +75,7 @@ def zoneout(cell: Cell[Any], rates: Any) -> Wrapped:
             leaf of the carry, `LSTMCarry(c=0.5, h=0.05)`.
 
     Raises:
-        ValueError: a rate outside [0, 1), or another structure than the carry's.
+        ValueError: a rate outside [0, 1), another structure than the carry's, or one
+            rate for a carry whose leaves are not all units (`Cell.units`).
     """
     return wrap(cell, Zoneout(rates_of.spread("zoneout", cell, rates)))
