@@ -28,6 +28,7 @@ from rnnlab.errors import InputError
 
 LONGEST = 64  # bytes of a token
 BYTES = 256
+_LAST = re.compile(r"(?s:.*)\S(?=[ \n])")  # up to where no token goes on
 MOST = 1_000_000  # tokens; the library makes room for all that are asked for
 
 # The library writes a byte as a character that can be seen: those of Latin-1 stand for
@@ -104,7 +105,7 @@ class Subword(Tokenizer):
         """Returns nothing: all bytes are tokens."""
         return []
 
-    def with_unknown(self) -> Self:
+    def with_unknown(self, most: int | None = None) -> Self:
         """Returns itself."""
         return self
 
@@ -145,13 +146,15 @@ def whole_pieces(chunks: Iterable[str]) -> Iterator[str]:
 
     That is before a space or a line end that follows neither.
     """
-    rest = ""
+    parts, before = [], ""  # what is not cut yet, and its last character
     for chunk in chunks:
-        rest += chunk
-        if last := re.match(r"(?s:.*)\S(?=[ \n])", rest):
-            yield rest[: last.end()]
-            rest = rest[last.end() :]
-    if rest:
+        if last := _LAST.match(before + chunk):
+            cut = last.end() - len(before)
+            yield "".join([*parts, chunk[:cut]])
+            parts, chunk = [], chunk[cut:]
+        parts.append(chunk)
+        before = chunk[-1:] or before
+    if rest := "".join(parts):
         yield rest
 
 

@@ -191,7 +191,7 @@ def _tokenise(
         )
     rest = itertools.chain.from_iterable(_blocks(other, tokens) for other in others)
     if any(tokenizer.unknown(block) for block in rest):
-        tokenizer = tokenizer.with_unknown()
+        tokenizer = tokenizer.with_unknown(vocab_size)
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer.to_json()))
     for split, member in splits.items():
         path = folder / f"{split}.ids"

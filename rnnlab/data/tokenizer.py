@@ -53,8 +53,12 @@ class Tokenizer(abc.ABC):
         """The pieces that the vocabulary lacks, each once, as they come."""
 
     @abc.abstractmethod
-    def with_unknown(self) -> Self:
-        """The same vocabulary, with an unknown symbol at the end if it had none."""
+    def with_unknown(self, most: int | None = None) -> Self:
+        """The same vocabulary, with an unknown symbol at the end if it had none.
+
+        Args:
+            most: Words that there may be: the rarest makes room where they are as many.
+        """
 
     @abc.abstractmethod
     def to_json(self) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Char(Tokenizer):
         lacking = points[self._ids[points] == len(self.characters)]
         return [chr(point) for point in dict.fromkeys(lacking.tolist())]
 
-    def with_unknown(self) -> Self:
+    def with_unknown(self, most: int | None = None) -> Self:
         """Returns these characters and an unknown one."""
         return dataclasses.replace(self, has_unknown=True)
 
@@ -152,9 +152,12 @@ class Word(Tokenizer):
         """Returns the words that train lacked."""
         return list(dict.fromkeys(w for w in split_words(text) if w not in self._ids))
 
-    def with_unknown(self) -> Self:
-        """Returns these words and `<unk>`."""
-        return self if UNKNOWN in self._ids else type(self)((*self.words, UNKNOWN))
+    def with_unknown(self, most: int | None = None) -> Self:
+        """Returns these words and `<unk>`, or all but the rarest of so many."""
+        if UNKNOWN in self._ids:
+            return self
+        kept = self.words if most is None else self.words[: most - 1]
+        return type(self)((*kept, UNKNOWN))
 
     def to_json(self) -> dict[str, Any]:
         """Returns the words in order."""
@@ -202,7 +205,7 @@ class Byte(Tokenizer):
         """Returns nothing: there is no unknown byte."""
         return []
 
-    def with_unknown(self) -> Self:
+    def with_unknown(self, most: int | None = None) -> Self:
         """Returns itself."""
         return self
 

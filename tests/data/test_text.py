@@ -132,6 +132,20 @@ def test_unknown_symbols_come_only_where_needed(load, tmp_path):
     assert load(other, "word").tokenizer.words == ("<eos>", "abab", "<unk>")
 
 
+def test_an_unknown_word_makes_room_for_itself(load, tmp_path):
+    files = {"train.txt": b"a b b c c c\n" * 2, "valid.txt": b"c x\n"}
+    place = folder(tmp_path / "words", files)
+    words = load(place, "word").tokenizer.words
+    assert words == ("c", "b", "<eos>", "a", "<unk>")
+    assert load(place, "word", vocab_size=5).tokenizer.words == words
+    for most, kept in ((4, ("c", "b", "<eos>")), (3, ("c", "b"))):
+        corpus = load(place, "word", vocab_size=most)
+        assert {*corpus.tokenizer.words} == {*kept, "<unk>"}
+    files["valid.txt"] = b"c a\n"
+    known = load(folder(tmp_path / "known", files), "word", vocab_size=4)
+    assert known.tokenizer.words == ("c", "b", "<eos>", "a")
+
+
 CORPUS = {"wiki.train.tokens": b"a b\n", "ptb.valid.txt": b"b\n", "test": b"a\r\n"}
 
 
