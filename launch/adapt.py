@@ -5,7 +5,7 @@ With `--dynamic=rms` or `sgd` its parameters follow the text, a step after each
 its last states; both flags do both. `--tune` chooses the settings on the valid split.
 A row is a text of its own to the cache, and all rows share the parameters: the papers'
 figures are those of `--eval_batch_size=1`. The figures of each way, those of plain
-evaluation first, are printed and kept in the workdir's `result.json`.
+evaluation first, are printed and kept in `result.json`, the newest of each way.
 """
 
 import json
@@ -69,8 +69,9 @@ def main() -> None:
         figures["seconds"] = round(time.perf_counter() - begun, 1)  # with compiling
         found[name] = way.settings | figures
         print(json.dumps({name: found[name]}, indent=2), flush=True)
-    found["eval_batch_size"] = FLAGS.eval_batch_size
-    results.add(workdir.resolve(FLAGS.workdir), {f"{FLAGS.split}_adapted": found})
+    folder, rows = workdir.resolve(FLAGS.workdir), FLAGS.eval_batch_size
+    name = f"{FLAGS.split}_adapted" + (f"_of_{rows}_rows" if rows > 1 else "")
+    results.add(folder, {name: results.read(folder).get(name, {}) | found})
 
 
 def _check_use(rms: bool) -> None:

@@ -99,12 +99,13 @@ def group(runs: Sequence[Run], metric: str, better: str = "min") -> list[Group]:
     return sorted(groups, key=lambda g: (math.isnan(g.mean), sign * g.mean))
 
 
-def base(groups: Sequence[Group], asked: Mapping[str, str]) -> Group:
-    """Returns the group whose settings are `asked`, as text by name.
+def base(groups: Sequence[Group], text: str) -> Group:
+    """Returns the group that `text` singles out: `name=value,...`.
 
     Raises:
-        InputError: no group has these, or several.
+        InputError: no group has these settings, or several.
     """
+    asked = _asked(groups, text)
     for name, value in asked.items():
         values = sorted({shown(g.settings[name]) for g in groups if name in g.settings})
         if value not in values:
@@ -126,6 +127,25 @@ def base(groups: Sequence[Group], asked: Mapping[str, str]) -> Group:
             f" values of {', '.join(groups[0].settings)}."
         )
     return fits[0]
+
+
+def _asked(groups: Sequence[Group], text: str) -> dict[str, str]:
+    """Returns settings by name, of which some values have commas themselves."""
+    known = groups[0].settings if groups else {}
+    found: dict[str, str] = {}
+    for part in text.split(","):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        last = next(reversed(found), "")
+        longer = f"{found.get(last)},{part}"
+        if any(shown(g.settings.get(last)).startswith(longer) for g in groups):
+            found[last] = longer
+        elif equals or name in known:
+            found[name] = value
+        else:
+            raise InputError(
+                f"--base must be settings such as cell=lstm, got {part!r:.80}."
+            )
+    return found
 
 
 def of_run(groups: Sequence[Group], name: str | None) -> Group | None:

@@ -6,7 +6,6 @@ matters in a sweep, a text of the best language model, settings, commands and ve
 It is `report.html` in DIR, or what `--out` names; nothing else is written.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from absl import flags
@@ -19,9 +18,9 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("out", None, "the page; by default DIR/report.html")
 flags.DEFINE_string("metric", "valid.loss", "the figure of a result that counts")
 flags.DEFINE_enum("better", "min", ["min", "max"], "which metric is the best")
-flags.DEFINE_list(
+flags.DEFINE_string(
     "base",
-    [],
+    None,
     "settings of the configuration that others are compared with, such as"
     " cell=lstm,features=256; by default the best",
 )
@@ -42,28 +41,10 @@ def main(path: str) -> None:
     found, unread = runs.find(folder)
     if not found:
         raise InputError(next(iter(unread.values())))
-    base = settings(FLAGS.base)
-    about = subject(folder, found, unread, FLAGS.metric, FLAGS.better, base)
+    about = subject(folder, found, unread, FLAGS.metric, FLAGS.better, FLAGS.base)
     out = Path(FLAGS.out).expanduser() if FLAGS.out else folder / "report.html"
     files.write_atomic(out, whole.page(about, FLAGS.samples))
     print(out)
-
-
-def settings(words: Iterable[str]) -> dict[str, str]:
-    """Returns the settings of `--base` by name.
-
-    Raises:
-        InputError: one has no value.
-    """
-    found = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise InputError(
-                f"--base must be settings such as cell=lstm, got {word!r:.80}."
-            )
-        found[name] = value
-    return found
 
 
 if __name__ == "__main__":

@@ -78,7 +78,17 @@ def measured(experiment: Experiment, costs: np.ndarray, split: str) -> dict[str,
         experiment: whose figures are wanted.
         costs: nats of each target in the order of the data, [N].
         split: the data's.
+
+    Raises:
+        InputError: a cost is not finite.
     """
+    finite = np.isfinite(costs)
+    if not finite.all():
+        raise InputError(
+            f"A finite loss was wanted for each target of {split}, got"
+            f" {costs[~finite][0]} for {np.sum(~finite):,} of {len(costs):,}; take"
+            f" another checkpoint, or a lower --dynamic_rate where parameters follow."
+        )
     ends = [figures(experiment, end, split) for end in interval(costs)]
     both = {name: [end[name] for end in ends] for name in ends[0]}
     mean = float(costs.mean(dtype=np.float64))

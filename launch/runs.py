@@ -97,15 +97,17 @@ def _state(folder: Path, result: Mapping[str, Any]) -> tuple[str, str]:
     """Returns where a run stands, and why it does not go on."""
     if locked(folder):
         return "running", ""
-    if done(result):
-        return "finished", ""
     # A run that was killed, or stopped by a signal, has no end among these.
     ends = ("pruned", "diverged", "failed")
-    known = ("started", "resumed", *ends)
+    known = ("started", "resumed", "finished", *ends)
     told = [event for event in events.read(folder) if event.get("event") in known]
-    last = told[-1] if told else {}
-    if last.get("event") in ends:
-        return str(last["event"]), str(last.get("message", ""))
+    names = [str(event["event"]) for event in told]
+    # A run that was gone on with after its end has the result of that end.
+    since = names[::-1].index("finished") if "finished" in names else 0
+    if done(result) and "resumed" not in names[len(names) - since :]:
+        return "finished", ""
+    if names and names[-1] in ends:
+        return names[-1], str(told[-1].get("message", ""))
     return "stopped", ""
 
 

@@ -37,7 +37,9 @@ flags.DEFINE_string(
 )
 flags.DEFINE_string("grid", None, "settings and values: all combinations")
 flags.DEFINE_string("ranges", None, "settings and ranges, which --random draws from")
-flags.DEFINE_integer("random", None, "draws from --ranges", lower_bound=1)
+flags.DEFINE_integer(
+    "random", None, "draws from --ranges; equal ones are run once", lower_bound=1
+)
 flags.DEFINE_integer("draw_seed", 0, "of these draws", lower_bound=0)
 flags.DEFINE_string("ablate", None, "settings and values: each change alone")
 flags.DEFINE_integer("seeds", 1, "runs of each configuration", lower_bound=1)

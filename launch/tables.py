@@ -44,8 +44,7 @@ def text(
             f" finished in {folder} none has {metric!r}; pass --metric=valid.loss, say."
         )
     if base is not None:
-        asked = (part.partition("=") for part in base.split(","))
-        against = groups.base(rows, {name.strip(): v.strip() for name, _, v in asked})
+        against = groups.base(rows, base)
     else:
         against = groups.of_run(rows, points.read(folder).get("base")) or rows[0]
     names = list(rows[0].settings)

@@ -116,7 +116,8 @@ def sizes(task: LanguageTask, params: Any, length: int, count: int) -> Any:
         length: tokens of a row between two steps of the parameters.
         count: windows of so many tokens that are read, from the first on, at most.
     """
-    text, carries = reading.whole(task, "train"), task.memory("train")
+    text = reading.whole(task, "train", length * count)
+    carries = task.memory("train")
     windows = itertools.islice(reading.pieces(text, length), count)
     return dynamic.sizes(task.model, params, carries, windows)
 

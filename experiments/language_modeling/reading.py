@@ -16,7 +16,7 @@ from experiments.language_modeling.task import LanguageTask
 from rnnlab.nn import LanguageModel, dynamic, pointer
 from rnnlab.nn.dynamic import Read, Rule, Window
 
-TURNS = 64  # windows that are followed in one call
+STEPS = 320  # of a row followed in one call, or a window of more; a cache sees as many
 LENGTH = 64  # tokens of a row read in one call, where nothing is followed
 
 _read = jax.jit(dynamic.read, static_argnums=0)
@@ -24,10 +24,19 @@ _follow = jax.jit(dynamic.follow, static_argnums=0, donate_argnums=2)
 _recall = jax.jit(pointer.recall)
 
 
-def whole(task: LanguageTask, split: str) -> Window:
-    """Returns a split as one window, [T, B] with T as long as a row."""
-    batches = itertools.islice(task.batches(split), len(task.streams[split]))
-    batches = [Window(*batch[:3]) for batch in batches]
+def whole(task: LanguageTask, split: str, steps: int | None = None) -> Window:
+    """Returns a split as one window, [T, B] with T as long as a row.
+
+    Args:
+        task: whose split it is.
+        split: train, valid or test.
+        steps: T is as much as batches of so many steps have, at most; None for all.
+    """
+    batches: list[Window] = []
+    for batch in itertools.islice(task.batches(split), len(task.streams[split])):
+        batches.append(Window(*batch[:3]))
+        if steps is not None and sum(len(b.inputs) for b in batches) >= steps:
+            break
     return Window(*map(np.concatenate, zip(*batches, strict=True)))
 
 
@@ -61,7 +70,7 @@ def split_costs(task: LanguageTask, params: Any, split: str) -> np.ndarray:
 
 
 def following(
-    model: LanguageModel, rule: Rule, text: Window, length: int, turns: int = TURNS
+    model: LanguageModel, rule: Rule, text: Window, length: int, steps: int = STEPS
 ) -> Iterator[Read]:
     """Yields what the model reads in each piece, its parameters following the text.
 
@@ -70,8 +79,9 @@ def following(
         rule: how they move.
         text: [T, B].
         length: tokens of a row between two steps of the parameters.
-        turns: windows of so many tokens that are followed in one call.
+        steps: of a row that are followed in one call, in windows of that length.
     """
+    turns = max(1, steps // length)
     params = jax.tree.map(jnp.copy, rule.home)
     carries = model.initial(text.inputs.shape[1:])
     for piece in pieces(text, turns * length):

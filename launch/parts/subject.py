@@ -54,7 +54,7 @@ def subject(
     unread: Mapping[Path, str],
     metric: str,
     better: str,
-    asked: Mapping[str, str],
+    asked: str | None,
 ) -> Subject:
     """Returns what a page about runs shares.
 
@@ -64,7 +64,7 @@ def subject(
         unread: why others cannot be read, by folder.
         metric: a figure of the results.
         better: `min` or `max`.
-        asked: settings that single out the base; {} for the sweep's own, or the best.
+        asked: settings that single out the base; None for the sweep's own or the best.
 
     Raises:
         InputError: no finished run has the metric, or no one group is asked for.
@@ -77,7 +77,7 @@ def subject(
             f"--metric must be a figure of the runs' results, got {metric}{meant}"
         )
     found = groups.group(runs, metric, better)
-    if asked:
+    if asked is not None:
         base = groups.base(found, asked)
     else:
         base = groups.of_run(found, points.read(folder).get("base")) or found[0]

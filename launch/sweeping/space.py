@@ -165,11 +165,13 @@ def size(axes: Mapping[str, Sequence[Value]]) -> int:
 
 
 def draws(axes: Mapping[str, Axis], count: int, seed: int) -> list[dict[str, Value]]:
-    """Returns `count` draws; a longer list begins with a shorter one."""
-    found = []
+    """Returns `count` draws, equal ones once; a longer list begins as a shorter one."""
+    found: list[dict[str, Value]] = []
     for place in range(count):
         random = np.random.default_rng((seed, place))
-        found.append({name: axis.draw(random) for name, axis in axes.items()})
+        drawn = {name: axis.draw(random) for name, axis in axes.items()}
+        if drawn not in found:
+            found.append(drawn)
     return found
 
 

@@ -2,7 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
+
+from launch import results
+from rnnlab.errors import InputError
 
 SMALL = ["--features=8", "--batch_size=4", "--length=10", "--steps=20", "--dropout=0.2"]
 
@@ -48,10 +52,28 @@ def test_each_way_is_kept(run, folder):
     found = result(folder)["test_adapted"]
     ways = ["plain", "dynamic", "cache", "dynamic and cache"]
     assert all(f'"{way}": {{' in out for way in ways)
-    assert [*found] == [*ways, "eval_batch_size"] and found["eval_batch_size"] == 1
+    assert [*found] == ways
     assert found["dynamic"]["dynamic_rate"] == 3e-5
     assert found["cache"]["cache_theta"] == 0.5
     assert found["cache"]["loss"] < found["plain"]["loss"]
+
+
+def test_a_way_takes_the_place_of_its_like_alone(run, folder):
+    before = result(folder)["test_adapted"]
+    for rows in (1, 2):
+        flags = ["--dynamic=sgd", f"--eval_batch_size={rows}"]
+        code, _, err = run("adapt", f"--workdir={folder}", *flags)
+        assert code == 0, err
+    after = result(folder)
+    assert after["test_adapted"]["cache"] == before["cache"]
+    assert after["test_adapted"]["dynamic"]["dynamic"] == "sgd"
+    assert [*after["test_adapted_of_2_rows"]] == ["plain", "dynamic"]
+
+
+def test_a_loss_that_is_not_finite_is_no_figure():
+    costs = np.array([1.0, np.inf, 2.0, np.nan])
+    with pytest.raises(InputError, match="target of test, got inf for 2 of 4; take"):
+        results.measured(None, costs, "test")
 
 
 def test_a_breakdown_leaves_figures_pictures_and_a_page(run, folder):

@@ -1,5 +1,6 @@
 """Runs by configuration: means, spreads, and Welch's test, against the formulas."""
 
+import itertools
 import math
 
 import numpy as np
@@ -80,17 +81,37 @@ def test_equal_values_have_no_test(tmp_path):
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"cell": "gur"}, "got cell=gur, but cell is gru or lstm or rhn; .* mean gru"),
-        ({"cel": "gru"}, "all runs share it; did you mean cell"),
-        ({"features": "32"}, "got features=32, but all runs share it"),
-        ({}, "single out one configuration, but 3 fit"),
+        ("cell=gur", "got cell=gur, but cell is gru or lstm or rhn; .* mean gru"),
+        ("cel=gru", "all runs share it; did you mean cell"),
+        ("features=32", "got features=32, but all runs share it"),
+        ("gru", "settings such as cell=lstm, got 'gru'"),
+        ("", "settings such as cell=lstm, got ''"),
     ],
 )
 def test_a_base_that_is_none_is_refused(found, asked, told):
     every = groups.group(found, "valid.loss")
-    assert groups.base(every, {"cell": "lstm"}).settings["cell"] == "lstm"
+    assert groups.base(every, "cell=lstm").settings["cell"] == "lstm"
     with pytest.raises(InputError, match=told):
         groups.base(every, asked)
+
+
+def test_a_base_may_have_commas_and_must_be_one(tmp_path):
+    options = ["rounds=5,rank=84", "rounds=5,rank=8", "rounds=5"]
+    for place, (given, layers) in enumerate(itertools.product(options, (1, 2))):
+        settings = {"cell": "mogrifier_lstm", "cell_options": given, "layers": layers}
+        make(tmp_path / str(place), settings, loss=place)
+    every = groups.group(runs.find(tmp_path)[0], "valid.loss")
+    for given, layers in itertools.product(options, (1, 2)):
+        for text in (
+            f"cell_options={given},layers={layers}",
+            f"layers={layers}, cell_options={given}",
+        ):
+            found = groups.base(every, text).settings
+            assert dict(found) == {"cell_options": given, "layers": layers}
+    with pytest.raises(InputError, match="but 2 fit; name values of cell_options, la"):
+        groups.base(every, "cell_options=rounds=5,rank=84")
+    with pytest.raises(InputError, match="got rank=9, but all runs share it"):
+        groups.base(every, "cell_options=rounds=5,rank=9")
 
 
 @pytest.mark.parametrize(

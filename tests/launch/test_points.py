@@ -124,10 +124,6 @@ def test_a_setting_that_comes_later_changes_no_key():
             Plan(grid="cell=lstm;engine=associative"),
             "cannot be run: --engine=associative needs",
         ),
-        (
-            Plan(ranges="cell=gru", random=2),
-            "cell=gru is cell=gru again with what all share; leave one out",
-        ),
         (Plan(grid="seed=0,4294967295", seeds=1), None),
         (Plan(seeds=1001), "at most 1,000 points .* has 1,001; pass --yes"),
     ],

@@ -14,7 +14,7 @@ import pytest
 import scipy.stats
 
 from experiments import drawing
-from launch import groups, report, runs
+from launch import groups, runs
 from launch.parts import chart, curves, importance, lags, text, whole
 from launch.parts.subject import subject
 from rnnlab.errors import InputError
@@ -22,9 +22,9 @@ from rnnlab.errors import InputError
 ROOT = Path(__file__).parents[2]
 
 
-def about(folder, metric="valid.loss", better="min", base=()):
+def about(folder, metric="valid.loss", better="min", base=None):
     found, unread = runs.find(folder)
-    return subject(folder, found, unread, metric, better, dict(base))
+    return subject(folder, found, unread, metric, better, base)
 
 
 def page(folder, **asked):
@@ -108,7 +108,7 @@ def test_the_table_has_mean_spread_and_test(folder):
     assert (first["p"], second["p"], third["p"]) == ("base", f"{p:.3f}", "–")
     assert second["valid.bits_per_char"] == f"{2.1 / math.log(2):.4f}"
     assert third["valid.loss"] == third["±"] == third["time"] == "–"
-    named = Reader(page(folder, base={"cell": "lstm"}.items())).table("#")
+    named = Reader(page(folder, base="cell=lstm")).table("#")
     assert [row["p"] for row in named] == [f"{p:.3f}", "base", "–"]
     worst = Reader(page(folder, better="max")).table("#")
     assert [row["cell"] for row in worst] == ["lstm", "gru", "rhn"]
@@ -175,8 +175,8 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_there(tmp_path):
     [
         (lambda f: about(f, metric="valid.los"), "did you mean valid.loss?"),
         (lambda f: about(f, metric="nothing"), "valid.loss, valid.bits_per_char"),
-        (lambda f: about(f, base=[("cell", "gruu")]), "did you mean gru?"),
-        (lambda f: report.settings(["cell"]), "must be settings such as cell=lstm"),
+        (lambda f: about(f, base="cell=gruu"), "did you mean gru?"),
+        (lambda f: about(f, base="cell,x"), "must be settings such as cell=lstm"),
         (lambda f: lags.norms(_probed(f, {"layers": [{}]})), "figures of launch.probe"),
     ],
 )

@@ -20,6 +20,14 @@ STATES = [
     ("pruned", {"events": ["preempted", ("pruned", "worse")]}, "worse"),
     ("stopped", {"events": [("pruned", "worse"), "resumed"]}, ""),
     ("finished", {"loss": 1.0, "events": ["started", ("pruned", "worse")]}, ""),
+    ("stopped", {"loss": 1.0, "events": ["finished", "resumed", "preempted"]}, ""),
+    ("finished", {"loss": 1.0, "events": ["finished", "resumed", "finished"]}, ""),
+    ("finished", {"loss": 1.0, "events": ["resumed", "finished"]}, ""),
+    (
+        "diverged",
+        {"loss": 1.0, "events": ["finished", "resumed", ("diverged", "a NaN")]},
+        "a NaN",
+    ),
     ("failed", {"events": [("diverged", "a NaN"), ("failed", "x")]}, "x"),
 ]
 

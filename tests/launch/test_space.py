@@ -122,6 +122,14 @@ def test_draws_are_uniform_on_their_scale(log, middle):
     assert abs(above - 0.5) < 3 / math.sqrt(2000)
 
 
+def test_equal_draws_are_one():
+    axes = SETTINGS.axes("ranges", "layers=1..3")
+    counts = [len(space.draws(axes, count, seed=0)) for count in range(1, 40)]
+    assert counts[0] == 1 and counts[-1] == 3 and counts == sorted(counts)
+    drawn = [draw["layers"] for draw in space.draws(axes, 40, seed=0)]
+    assert sorted(drawn) == [1, 2, 3]
+
+
 def test_more_draws_begin_with_fewer():
     axes = SETTINGS.axes("ranges", "cell=lstm,gru;dropout=0..1;features=8..64")
     few, many = space.draws(axes, 5, seed=3), space.draws(axes, 9, seed=3)
