@@ -55,22 +55,23 @@ def typed() -> Iterator[str]:
     """
     sys.stdin.reconfigure(errors="surrogateescape")  # unknown, not an error
     prompt, interrupt = "", signal.SIG_DFL
-    if sys.stdin.isatty():
+    if sys.stdin.isatty() and sys.stdout.isatty():
         import readline  # noqa: F401  input() has a history then
 
         prompt, interrupt = "> ", signal.default_int_handler
     else:
         signal.signal(signal.SIGINT, interrupt)  # between two lines as well
     while True:
-        former = signal.signal(signal.SIGINT, interrupt)
         try:
-            text = input(prompt)
+            former = signal.signal(signal.SIGINT, interrupt)
+            try:
+                text = input(prompt)
+            finally:
+                signal.signal(signal.SIGINT, former)
         except EOFError:
             return
         except KeyboardInterrupt:  # readline has put the terminal in order
             sys.exit(128 + signal.SIGINT)
-        finally:
-            signal.signal(signal.SIGINT, former)
         yield text
 
 
@@ -90,15 +91,15 @@ def write(writer: Writer, settings: Writing, text: str, number: int) -> None:
 
     from rnnlab.nn.generation import sample
 
-    prompt = writing.encoded(writer.tokenizer, text, "A line", settings.unknown)
-    end = writing.token(writer.tokenizer, settings.until)
-    key = jax.random.fold_in(jax.random.key(settings.seed), number)
-    steps = sample(
-        writer.model, writer.params, [prompt], settings.length, key, settings.sampling
-    )
-    ids = writing.upto((int(step[0]) for step in steps), end)
-    with interruptible() as asked:
-        for piece in writer.tokenizer.stream(ids):
+    tokenizer, how = writer.tokenizer, settings.sampling
+    prompt = writing.encoded(tokenizer, text, "A line", settings.unknown)
+    end = writing.token(tokenizer, settings.until)
+    with interruptible() as asked:  # while it compiles, too
+        key = jax.random.fold_in(jax.random.key(settings.seed), number)
+        length = settings.length
+        steps = sample(writer.model, writer.params, [prompt], length, key, how)
+        ids = writing.upto((int(step[0]) for step in steps), end)
+        for piece in tokenizer.stream(ids):
             if asked.is_set():
                 break
             print(piece, end="", flush=True)

@@ -1,5 +1,6 @@
 """Text from a trained model: `launch.sample` in its modes, `launch.complete`."""
 
+import contextlib
 import os
 import re
 import signal
@@ -67,6 +68,37 @@ def test_an_interrupt_stops_the_text_and_at_the_prompt_the_command(trained):
             assert process.poll() is None
         os.kill(process.pid, signal.SIGINT)
         assert process.wait(60) == -signal.SIGINT  # 130 in a shell
+
+
+def test_an_interrupt_at_a_terminal_does_the_same(trained):
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "launch.complete", trained, f"--length={10**9}"]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, cwd=ROOT) as process:
+        os.close(theirs)
+        seen = ""
+
+        def until(wanted):
+            nonlocal seen
+            while wanted not in seen:
+                seen += os.read(ours, 4096).decode()
+            seen = seen.partition(wanted)[2]
+
+        until("> ")
+        os.write(ours, b"9 bottles\n")
+        until("9 bottles")
+        while len(seen) < 100:
+            seen += os.read(ours, 4096).decode()
+        os.kill(process.pid, signal.SIGINT)
+        until("> ")
+        os.write(ours, b":settings\n")
+        until(":unknown refuse")
+        until("> ")
+        while process.poll() is None:  # one that comes just before the read waits
+            os.kill(process.pid, signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(1)
+        assert process.returncode == 130
+    os.close(ours)
 
 
 def test_a_beam_writes_texts_best_first_up_to_the_end(run, trained):
