@@ -50,9 +50,13 @@ def main() -> None:
         "eval_batch_size": FLAGS.eval_batch_size,
         "engine": "auto",  # not that of another machine
     }
-    needed = (FLAGS.split, "valid") if FLAGS.tune else (FLAGS.split,)
-    _, experiment, params, _ = trained.with_data(FLAGS.workdir, given, *needed)
+    _, experiment, params, _ = trained.with_data(FLAGS.workdir, given, FLAGS.split)
     task = experiment.task
+    if FLAGS.tune and "valid" not in task.splits:
+        raise InputError(
+            "--tune needs a split valid to choose on, which the run's data has not;"
+            " leave it out."
+        )
     size = None
     if rms:
         length = FLAGS.dynamic_length

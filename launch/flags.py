@@ -263,13 +263,21 @@ def _repeated(arguments: Iterable[str], known: flags.FlagValues) -> list[str]:
 
 
 def _from_files(arguments: Sequence[str], known: flags.FlagValues) -> list[str]:
-    """Returns the arguments with those of flag files in their places.
+    """Returns the arguments of flag files, then the others, which stand above them.
 
     Raises:
         InputError: a flag file cannot be read.
     """
+    of_files = [
+        word.lstrip("-").startswith("flagfile=")
+        or "--flagfile" in (word, before)  # and its name
+        for before, word in itertools.pairwise(("", *arguments))
+    ]
+    ordered = sorted(
+        zip(of_files, arguments, strict=True), key=lambda pair: not pair[0]
+    )
     try:
-        return known.read_flags_from_files(arguments, force_gnu=False)
+        return known.read_flags_from_files([w for _, w in ordered], force_gnu=False)
     except (flags.Error, UnicodeDecodeError) as error:
         cause = error.__context__ if isinstance(error, flags.Error) else None
         reason = cause.strerror if isinstance(cause, OSError) else error

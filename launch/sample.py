@@ -54,7 +54,7 @@ def main() -> None:
     prompts = [
         writing.encoded(writer.tokenizer, text, name, settings.unknown)
         for name, text in given()
-    ]
+    ] or [writing.beginning(writer.tokenizer)]
     if FLAGS.candidates is not None:
         rank(writer, settings, prompts[0])
     elif FLAGS.beam is not None:
@@ -79,11 +79,11 @@ def check() -> None:
 
 
 def given() -> list[tuple[str, str]]:
-    """Returns the prompts, and what an error calls them."""
+    """Returns the prompts, none by default, and what an error calls them."""
     if FLAGS.prompts is not None:
         lines = writing.lines("prompts", FLAGS.prompts)
         return [(f"line {n} of --prompts", line) for n, line in enumerate(lines, 1)]
-    return [("--prompt", "\n" if FLAGS.prompt is None else FLAGS.prompt)]
+    return [] if FLAGS.prompt is None else [("--prompt", FLAGS.prompt)]
 
 
 def sample(writer: Writer, settings: Writing, prompts: Sequence["np.ndarray"]) -> None:

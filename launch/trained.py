@@ -46,16 +46,16 @@ class WithData(NamedTuple):
     step: int
 
 
-def with_data(path: str, given: Mapping[str, Any], *splits: str) -> WithData:
+def with_data(path: str, given: Mapping[str, Any], split: str) -> WithData:
     """Returns the best checkpoint of a workdir, with its data.
 
     Args:
         path: the workdir.
         given: settings by name that differ from the run's.
-        *splits: those that are needed.
+        split: what --split names, which is needed.
 
     Raises:
-        InputError: the folder is not a workdir, or the data has not these splits.
+        InputError: the folder is not a workdir, or the data has not this split.
         NoUsableCheckpoint: no checkpoint can be read.
         IncompatibleCheckpoint: the data is other than the run's.
     """
@@ -64,12 +64,11 @@ def with_data(path: str, given: Mapping[str, Any], *splits: str) -> WithData:
     experiment = experiments.load(record.experiment).build(config)
     records.check_data(record, dataclasses.replace(record, data=experiment.record))
     known = experiment.task.splits
-    for split in splits:
-        if split not in known:
-            raise InputError(
-                f"--split must be one that the data has ({', '.join(known)}), got"
-                f" {split}."
-            )
+    if split not in known:
+        raise InputError(
+            f"--split must be one that the run's data has ({', '.join(known)}), got"
+            f" {split}; name another."
+        )
     return WithData(record, experiment, state.params, int(state.step))
 
 

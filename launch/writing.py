@@ -93,6 +93,14 @@ def encoded(
     return ids
 
 
+def beginning(tokenizer: "Tokenizer") -> "np.ndarray":
+    """Returns what a text begins with that has no prompt, int [1].
+
+    It is a line end, or the first token where the vocabulary has none.
+    """
+    return tokenizer.encode(tokenizer.pieces[0] if tokenizer.unknown("\n") else "\n")
+
+
 def _listed(pieces: Sequence[str]) -> str:
     """Returns the first of some pieces in quotes."""
     return ", ".join(map(repr, pieces[:SHOWN])) + ", ..." * (len(pieces) > SHOWN)

@@ -37,6 +37,7 @@ class Option:
         soft: whether the value may change in a resumed run that is told to override:
             it says how the run goes on, and the state fits both.
         later: whether older records lack it: what they did is its default.
+        listed: whether a value is a list, whose commas part no values in a sweep.
     """
 
     help: str
@@ -47,6 +48,7 @@ class Option:
     free: bool | Callable[[Any], bool] = False
     soft: bool = False
     later: bool = False
+    listed: bool = False
 
 
 def option(
@@ -59,11 +61,12 @@ def option(
     free: bool | Callable[[Any], bool] = False,
     soft: bool = False,
     later: bool = False,
+    listed: bool = False,
 ) -> Any:
     """Returns a dataclass field that `check` and `launch.flags` understand."""
     known = tuple(choices) if choices is not None else None
-    metadata = {"option": Option(help, known, above, least, below, free, soft, later)}
-    return dataclasses.field(default=default, metadata=metadata)
+    made = Option(help, known, above, least, below, free, soft, later, listed)
+    return dataclasses.field(default=default, metadata={"option": made})
 
 
 def check(config: Any) -> None:
@@ -137,6 +140,18 @@ def hard(config: Any) -> dict[str, Any]:
             found |= hard(value)
         elif not field.metadata["option"].soft and field.name != "seed":
             found[field.name] = value
+    return found
+
+
+def listed(config: Any) -> set[str]:
+    """Returns the names of the settings whose values are lists."""
+    found = set()
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            found |= listed(value)
+        elif field.metadata["option"].listed:
+            found.add(field.name)
     return found
 
 

@@ -31,7 +31,7 @@ class Config(Source):
     body: Body = option(Body(), "", later=True)
     cell: str = option("lstm", "what a step computes", choices=CELLS)
     cell_options: str | None = option(
-        None, "numbers of the cell, such as rounds=5,rank=84", later=True
+        None, "numbers of the cell, such as rounds=5,rank=84", later=True, listed=True
     )
     forget_bias: float | None = option(
         None, "of the forget gate at first; by default the cell's own", later=True

@@ -43,7 +43,10 @@ class OutputLayer:
         soft=True,
     )
     cutoffs: str | None = option(
-        None, "first ids of adaptive tails; by default 2000,10000", later=True
+        None,
+        "first ids of adaptive tails; by default 2000,10000",
+        later=True,
+        listed=True,
     )
     tail_factor: int | None = option(
         None,

@@ -6,7 +6,7 @@ from html import escape
 import jax
 import numpy as np
 
-from launch import trained
+from launch import trained, writing
 from launch.parts.subject import Subject
 from launch.parts.text import counted, plain
 from launch.runs import Run
@@ -15,7 +15,6 @@ from rnnlab.errors import RunError
 from rnnlab.nn.generation import Sampling, sample
 
 TOKENS = 400  # of a text
-START = "\n"  # or the first token there is, where the vocabulary lacks it
 
 
 def best(subject: Subject) -> Run | None:
@@ -39,8 +38,7 @@ def texts(run: Run, count: int) -> list[str]:
     """
     record, task, state = trained.restore(str(run.folder))
     tokenizer = tokenizers.from_json(record.data["tokenizer"])
-    lacks = tokenizer.unknown(START)
-    ids = np.zeros(1, np.int32) if lacks else np.asarray(tokenizer.encode(START))
+    ids = writing.beginning(tokenizer)
     key = jax.random.key(0)
     steps = sample(task.model, state.params, [ids] * count, TOKENS, key, Sampling())
     columns = np.stack(list(steps), axis=1).tolist()

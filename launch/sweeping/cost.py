@@ -22,7 +22,7 @@ def plan(experiment: str, points: Sequence[Point], folder: Path) -> str:
     """Returns the points of a sweep and an estimate of their cost, for a person.
 
     Where points have finished in `folder`, the others are taken to cost as much an
-    operation; else the time is the least that the operations can take here.
+    operation; else the time is what they take at the rate of a large product.
 
     Raises:
         InputError: the data of a point cannot be read.
@@ -57,8 +57,9 @@ def plan(experiment: str, points: Sequence[Point], folder: Path) -> str:
     else:
         rate = _rate()
         lines.append(
-            f"no less than {_time(left / rate)}, at the {rate / 1e9:.0f} GFLOP/s of a"
-            f" large product here."
+            f"{_time(left / rate)} at the {rate / 1e9:.0f} GFLOP/s of a large product"
+            f" here: a step is slower, and faster where an embedding or an output layer"
+            f" of samples has most of the parameters."
         )
     return "\n".join(lines)
 

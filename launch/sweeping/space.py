@@ -1,7 +1,8 @@
 """What a sweep varies, as text: `cell=lstm,gru;learning_rate=log:1e-4..1e-1`.
 
 A part of it is a setting: its values with commas between, or a range from which one is
-drawn, evenly or, after `log:`, evenly in its logarithm.
+drawn, evenly or, after `log:`, evenly in its logarithm. Between values that have commas
+themselves there stands a bar: `cell_options=rounds=4|rounds=5,rank=84`.
 """
 
 import itertools
@@ -15,7 +16,7 @@ from absl import flags
 from launch.flags import define
 from launch.groups import shown
 from rnnlab.errors import InputError
-from rnnlab.options import nearest
+from rnnlab.options import listed, nearest
 
 Value = str | int | float | bool | None
 DIGITS = 4  # of a number that is drawn: enough to tell, few enough to read
@@ -75,6 +76,7 @@ class Settings:
         """Reads the names and types of a configuration's flags."""
         self._flags = flags.FlagValues()
         define(config, self._flags)
+        self._listed = listed(config)
 
     def choices(self, option: str, text: str) -> dict[str, tuple[Value, ...]]:
         """Returns the values of each setting of `a=1,2;b=x`, in its order.
@@ -111,7 +113,8 @@ class Settings:
         }
 
     def _values(self, option: str, name: str, text: str) -> tuple[Value, ...]:
-        values = tuple(self._value(option, name, part) for part in text.split(","))
+        parts = text.split("|" if name in self._listed else ",")
+        values = tuple(self._value(option, name, part) for part in parts)
         for place, value in enumerate(values):
             if value in values[:place]:
                 raise InputError(

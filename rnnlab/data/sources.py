@@ -98,7 +98,8 @@ def _local(path: Path) -> dict[str, Member]:
         raise InputError(
             "A file, a folder, an archive or tfds:NAME was wanted for --data, and "
             f"{str(path)!r} {'is none' if path.exists() else 'does not exist'}; check "
-            "the path, or leave --data out for the text that Python carries."
+            "the path, which for a run that is there may have moved: --data then names"
+            " the new one."
         )
     if path.name.endswith(archives.SUFFIXES):
         return _by_name(archives.members(path), str(path))

@@ -263,7 +263,9 @@ def test_texts_that_cannot_be_used(load, tmp_path, content, options, message):
 
 
 def test_a_missing_file(load, tmp_path):
-    with pytest.raises(InputError, match="nope' does not exist; .*leave --data out"):
+    with pytest.raises(
+        InputError, match="nope' does not exist; .*--data then names the new"
+    ):
         load(tmp_path / "nope")
 
 

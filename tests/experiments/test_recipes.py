@@ -133,6 +133,7 @@ PAPERS = {
         "tar": 1.0,
         "l2": 1.2e-6,
         "batch_size": 20,
+        "eval_batch_size": 10,
         "optimizer": "sgd",
         "average": "asgd",
         "nonmonotone": 5,

@@ -90,7 +90,7 @@ def test_a_signal_leaves_jobs_to_the_cluster(tmp_path, executor):
         run([job], executor, tmp_path, watch)
     began = time.monotonic()
     while not (job.folder / "result.json").exists():
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 120
         time.sleep(0.05)
     assert run([job], executor, tmp_path) == {"a": Ended("finished")}
     assert len(events.read(tmp_path)) == 1

@@ -95,7 +95,12 @@ def test_what_cannot_be_followed_is_one_line(run, folder):
     flags = ["--cache_size=9", "--tune"]
     code, _, err = run("adapt", f"--workdir={folder}", *flags)
     assert code == 2 and err.startswith("error: ") and err.count("\n") == 1
-    assert "data has (train, test), got valid" in err
+    assert "--tune needs a split valid to choose on" in err
+    code, _, err = run("evaluate", f"--workdir={folder}", "--split=valid")
+    assert code == 2 and "run's data has (train, test), got valid; name an" in err
+    flags = ["--data=/moved", "--split=test"]
+    code, _, err = run("evaluate", f"--workdir={folder}", *flags)
+    assert code == 2 and "'/moved' does not exist; check" in err
     for flag, wanted in (("statistics=9", "dynamic=rms"), ("tune_tokens=9", "tune")):
         given = f"--workdir={folder}", "--dynamic=sgd", f"--{flag}"
         code, _, err = run("adapt", *given)

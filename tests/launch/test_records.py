@@ -59,6 +59,21 @@ def test_a_switch_is_turned_either_way(monkeypatch):
     assert read_back(Switches, ["--nofirst", "--second"]) == Switches(False, True)
 
 
+@pytest.mark.parametrize("file_last", [False, True])
+@pytest.mark.parametrize("apart", [False, True])
+def test_what_is_typed_stands_above_a_file_of_flags(tmp_path, file_last, apart):
+    inner, file = tmp_path / "inner.flags", tmp_path / "my.flags"
+    inner.write_text("--steps=3\n--features=7\n--layers=2\n")
+    file.write_text(f"--flagfile={inner}\n--features=8\n")
+    named = ["--flagfile", str(file)] if apart else [f"--flagfile={file}"]
+    typed = ["--steps", "5", "--tied"]
+    known = flags.FlagValues()
+    define(Config(), known)
+    parse(["run", *(typed + named if file_last else named + typed)], known)
+    found = [known[name].value for name in ("steps", "features", "layers", "tied")]
+    assert found == [5, 8, 2, True]
+
+
 def test_a_file_of_flags_without_a_flag_is_named(tmp_path):
     file = tmp_path / "my.flags"
     file.write_text("--steps=3\na text\n")

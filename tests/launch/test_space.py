@@ -26,6 +26,14 @@ SETTINGS = Settings(experiments.config("language_modeling")())
         ("tied=true,false", {"tied": (True, False)}),
         ("learning_rate=1e-3", {"learning_rate": (0.001,)}),
         ("data=/a/b.txt,c", {"data": ("/a/b.txt", "c")}),
+        ("cutoffs=20,100", {"cutoffs": ("20,100",)}),
+        (
+            "cell_options=rounds=5,rank=84|rounds=5 ; cell=mogrifier_lstm",
+            {
+                "cell_options": ("rounds=5,rank=84", "rounds=5"),
+                "cell": ("mogrifier_lstm",),
+            },
+        ),
     ],
 )
 def test_choices(text, wanted):

@@ -101,6 +101,14 @@ def test_an_interrupt_at_a_terminal_does_the_same(trained):
     os.close(ours)
 
 
+@pytest.mark.parametrize(
+    ("tokenizer", "wanted"),
+    [(CHAR, 0), (Char("ab", False), 0), (WORD, 0), (Word(("a", "<eos>")), 1)],
+)
+def test_a_text_begins_with_a_line_end_where_there_is_one(tokenizer, wanted):
+    assert writing.beginning(tokenizer).tolist() == [wanted]
+
+
 def test_a_beam_writes_texts_best_first_up_to_the_end(run, trained):
     flags = ["--prompt=5 bottles of", "--beam=3", "--length=30", "--until=s"]
     code, out, err = run("sample", trained, *flags)
