@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+import optax
+
 from rnnlab.errors import Preempted
 from rnnlab.training import quiet
 from rnnlab.training.evaluate import Evaluate, evaluator
@@ -155,8 +157,10 @@ class _Loop:
 
         A batch that is skipped puts that off by one.
         """
-        several = self.settings.accumulate
-        return several == 1 or int(state.optimizer.mini_step) == several - 1
+        kept = state.optimizer
+        if not isinstance(kept, optax.MultiStepsState):
+            return True
+        return bool(kept.mini_step == self.settings.accumulate - 1)
 
     def _over(self) -> bool:
         """Returns whether a run ended here before its last step."""
