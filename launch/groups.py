@@ -130,21 +130,20 @@ def base(groups: Sequence[Group], text: str) -> Group:
 
 
 def _asked(groups: Sequence[Group], text: str) -> dict[str, str]:
-    """Returns settings by name, of which some values have commas themselves."""
-    known = groups[0].settings if groups else {}
+    """Returns settings by name; a value that has commas is put together again."""
     found: dict[str, str] = {}
+    last = ""
     for part in text.split(","):
-        name, equals, value = (piece.strip() for piece in part.partition("="))
-        last = next(reversed(found), "")
-        longer = f"{found.get(last)},{part}"
+        longer = f"{found.get(last, '')},{part}"
         if any(shown(g.settings.get(last)).startswith(longer) for g in groups):
             found[last] = longer
-        elif equals or name in known:
-            found[name] = value
-        else:
+            continue
+        last, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals:
             raise InputError(
                 f"--base must be settings such as cell=lstm, got {part!r:.80}."
             )
+        found[last] = value
     return found
 
 
