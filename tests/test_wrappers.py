@@ -250,18 +250,23 @@ def test_a_learned_start_gets_its_gradient_also_by_resets(name):
     reset = jnp.zeros((T, B), bool).at[3, 1].set(True)
     with jax.enable_x64(True):
         (own, first, x), (_, weights) = cast(draw(name, T, (B,)), "float64")
-        start = jax.tree.map(lambda leaf: leaf[0], first)
-        params = {"cell": own, "start": start}
+
+        def parts(leaf):
+            return (leaf.real[0], leaf.imag[0]) if jnp.iscomplexobj(leaf) else leaf[0]
+
+        def rows(like, leaf):
+            leaf = jax.lax.complex(*leaf) if jnp.iscomplexobj(like) else leaf
+            return jnp.broadcast_to(leaf, like.shape)
+
+        params = {"cell": own, "start": jax.tree.map(parts, first)}
 
         def learned(params):
-            carry = cell.start(params, (B,), jax.tree.leaves(start)[0].dtype)
+            carry = cell.start(params, (B,), jnp.float64)
             _, y = run(ENGINES[name], cell, params, carry, x, reset=reset)
             return jnp.sum(y * weights)
 
         def by_hand(params):
-            carry = jax.tree.map(
-                lambda leaf: jnp.broadcast_to(leaf, (B, *leaf.shape)), params["start"]
-            )
+            carry = jax.tree.map(rows, first, params["start"])
             _, y = Scan()(make(name), params["cell"], carry, x)
             row = jax.tree.map(lambda leaf: leaf[1:2], carry)
             _, again = Scan()(make(name), params["cell"], row, x[3:, 1:2])
@@ -271,12 +276,32 @@ def test_a_learned_start_gets_its_gradient_also_by_resets(name):
         close(actual, wanted, 1e-10)
 
 
-def test_a_learned_start_begins_at_the_initial_carry():
-    cell = learned_start(LSTM(H))
+@pytest.mark.parametrize("name", ["lstm", "lru"])
+def test_a_learned_start_begins_at_the_initial_carry(name):
+    cell = learned_start(make(name))
     params = cell.init(KEY, I)
+    assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype("float32")}
     jax.tree.map(
         np.testing.assert_array_equal, cell.start(params, (B,)), cell.initial((B,))
     )
+
+
+def test_a_step_down_the_gradient_of_a_complex_start_lowers_the_loss():
+    cell = learned_start(LRU(4))
+    params = cell.init(KEY, I)
+    x = jax.random.normal(jax.random.key(1), (5, B, I))
+
+    @jax.jit
+    def loss(start):
+        own = {**params, "start": start}
+        _, y = run(Scan(), cell, own, cell.start(own, (B,)), x)
+        return jnp.mean((y - 1) ** 2)
+
+    start, last = params["start"], np.inf
+    for _ in range(10):
+        assert (now := float(loss(start))) < last
+        step, last = jax.grad(loss)(start), now
+        start = jax.tree.map(lambda a, g: a - 0.1 * g, start, step)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -375,6 +400,12 @@ def test_bad_wrappers_are_named(bad):
     make_it, message = BAD[bad]
     with pytest.raises(ValueError, match=message):
         make_it()
+
+
+def test_zoneout_stands_inside_of_mixed():
+    with pytest.raises(TypeError, match=r"inside of mixed.*write mixed\(zoneout"):
+        zoneout(masked(mixed(LSTM(H))), 0.1)
+    zoneout(masked(LSTM(H)), 0.1)
 
 
 @pytest.mark.parametrize("cell", [MinGRU(H), RHN(H)])

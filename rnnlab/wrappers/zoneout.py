@@ -16,7 +16,8 @@ import jax.numpy as jnp
 
 from rnnlab.cell import Cell, Params
 from rnnlab.wrappers import rates as rates_of
-from rnnlab.wrappers.wrapped import Rule, Wrapped, wrap
+from rnnlab.wrappers.mixed import Mixed
+from rnnlab.wrappers.wrapped import Rule, Wrapped, Wrapper, wrap
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +76,19 @@ def zoneout(cell: Cell[Any], rates: Any) -> Wrapped:
             leaf of the carry, `LSTMCarry(c=0.5, h=0.05)`.
 
     Raises:
+        TypeError: `mixed` is inside: its output is no leaf of the carry.
         ValueError: a rate outside [0, 1), another structure than the carry's, or one
             rate for a carry whose leaves are not all units (`Cell.units`).
     """
+    if _is_mixed(cell):
+        raise TypeError(
+            f"zoneout must stand inside of mixed, whose output is of another dtype than"
+            f" the carry, got {cell}; write mixed(zoneout(cell, rates))."
+        )
     return wrap(cell, Zoneout(rates_of.spread("zoneout", cell, rates)))
+
+
+def _is_mixed(cell: Cell[Any]) -> bool:
+    if isinstance(cell, Mixed):
+        return True
+    return isinstance(cell, Wrapper) and _is_mixed(cell.cell)
