@@ -21,7 +21,8 @@ class NASCell(DenseSplit):
     m_2 = tanh(l_4 * l_5);  m_3 = sigmoid(l_6 + l_7)
     c_t = tanh(m_0 + c_{t-1}) * m_1;  h_t = tanh(c_t * tanh(m_2 + m_3));  y_t = h_t
 
-    As in TensorFlow's NASCell, with biases. The columns stand in the order of k.
+    As in TensorFlow's NASCell, but for the biases, which stand beside R h_{t-1} there:
+    a_3 differs where b_3 is not zero. The columns stand in the order of k.
 
     Attributes:
         features: H, the number of units.

@@ -107,4 +107,5 @@ def moved(weight: jax.Array, shift: jax.Array, sharpening: jax.Array) -> jax.Arr
     back, stay, on = jnp.split(shift, 3, axis=-1)
     w = back * jnp.roll(weight, -1, axis=-1) + stay * weight
     w = w + on * jnp.roll(weight, 1, axis=-1)
+    w = jnp.maximum(w, 0)  # what lies on the first slot has the rounding of a sum
     return jax.nn.softmax(sharpening * jnp.log(w + EPSILON))

@@ -1,5 +1,7 @@
 """What the papers of cells of several parts claim, and what such cells refuse."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +18,7 @@ from rnnlab.cells.mogrifier import MogrifierLSTM
 from rnnlab.cells.neural_stack import NeuralStack
 from rnnlab.cells.stack_rnn import StackRNN
 from rnnlab.cells.tape import TapeRNN
+from rnnlab.engines import Scan
 
 B = 2
 
@@ -223,6 +226,19 @@ def test_neural_stack_loses_the_oldest():
 def test_hard_shift_moves_the_head_by_one_round_the_tape(shift, slot):
     moved = tape.moved(jnp.eye(5)[0], jnp.eye(3)[shift], jnp.ones(1))
     near(moved, np.eye(5)[slot], 1e-5)
+
+
+def test_a_weight_that_rounding_makes_negative_moves_as_none():
+    weight, stay = jnp.array([-0.004, 0.4, 0.604]), jnp.array([0.0, 1.0, 0.0])
+    near(tape.moved(weight, stay, jnp.ones(1)), weight.clip(0) / 1.004, 1e-5, 1e-5)
+    cell = TapeRNN(4, slots=16)
+    params = jax.tree.map(jnp.zeros_like, cell.init(jax.random.key(0), 2))
+    scalars = jnp.array([-1.0, 1.0, 3.0, 0.0, -4.0, -1.0])
+    bias = params["control_bias"].at[-6:].set(scalars)
+    params = jax.tree.map(jnp.bfloat16, params | {"control_bias": bias})
+    carry, x = cell.initial((1,), jnp.bfloat16), jnp.zeros((40, 1, 2), jnp.bfloat16)
+    last, _ = jax.jit(functools.partial(Scan(), cell))(params, carry, x)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(last))
 
 
 def test_sharpening_gathers_what_a_shift_blurred():
