@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from rnnlab.cell import Cell, Params
+from rnnlab.wrappers import inside
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +38,14 @@ class Rows:
         """Returns the rows of a carry that fits the cell.
 
         Raises:
-            TypeError: the carry holds numbers that have no derivative.
+            TypeError: the carry holds numbers that have no derivative, or the cell
+                computes rows together.
         """
+        if not inside(cell).rows_apart:
+            raise TypeError(
+                f"Newton() computes each row by itself, which {cell} does not; use"
+                f" Scan() for any Cell."
+            )
         own = jax.tree.leaves(jax.eval_shape(lambda: cell.initial(())))
         leaves, structure = jax.tree.flatten(carry)
         for leaf in leaves:

@@ -97,14 +97,23 @@ def by_lag(gradients: Any, axes: int = 1) -> jax.Array:
         gradients: leaves [T + 1, B, ...]: all that `by_carry` gives, or one path of it.
         axes: the batch axes, between time and units, that the norms keep.
     """
-    squares = [over_units(a, axes) ** 2 for a in jax.tree.leaves(gradients)]
-    return jnp.sqrt(sum(squares))[::-1]
+    return over_units(gradients, axes)[::-1]
 
 
-def over_units(a: jax.Array, axes: int = 1) -> jax.Array:
-    """Returns the norm over what follows time and batch: [T, B, ...] -> [T, B]."""
-    flat = a.reshape(*a.shape[: 1 + axes], -1)
-    return jnp.sqrt(jnp.sum(jnp.abs(flat) ** 2, axis=-1))
+def over_units(tree: Any, axes: int = 1) -> jax.Array:
+    """Returns the norm over what follows time and batch: [T, B, ...] -> [T, B].
+
+    Squares are taken of shares of the largest number: else a gradient of 1e-20, which
+    is what is looked for, would be zero.
+    """
+    leaves = [jnp.abs(a) for a in jax.tree.leaves(tree)]
+    flat = jnp.concatenate([a.reshape(*a.shape[: 1 + axes], -1) for a in leaves], -1)
+    largest = jax.lax.stop_gradient(jnp.max(flat, axis=-1, keepdims=True))
+    known = (largest > 0) & jnp.isfinite(largest)
+    unit = jnp.where(known, largest, 1)
+    total = jnp.sum((flat / unit) ** 2, axis=-1)
+    some = total != 0  # a NaN is shown
+    return jnp.where(some, unit[..., 0] * jnp.sqrt(jnp.where(some, total, 1)), 0)
 
 
 def rate(norms: jax.Array) -> jax.Array:

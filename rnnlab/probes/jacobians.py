@@ -22,6 +22,7 @@ from jax.flatten_util import ravel_pytree
 
 from rnnlab.cell import Cell, Params
 from rnnlab.probes.gradients import differentiable
+from rnnlab.wrappers import inside
 
 
 class Spectrum(NamedTuple):
@@ -145,8 +146,17 @@ def walk(
 
     Returns:
         (state [N], u_t) -> state [N]; carry_0 as [N]; the projected input, [T, ...].
+
+    Raises:
+        TypeError: a leaf of the carry has no derivative, or the cell computes rows
+            together.
     """
     differentiable(cell, carry)
+    if not inside(cell).rows_apart:
+        raise TypeError(
+            f"A step of one row was wanted, and {cell} computes rows together; take a"
+            f" cell that does not, such as LayerNormLSTM."
+        )
     own = cell.prepare(params)
     state, back = ravel_pytree(jax.tree.map(_parts, carry))
 

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from rnnlab.cell import Cell, Params
 from rnnlab.engines import Engine
 from rnnlab.engines.engine import project
-from rnnlab.probes.gradients import Tapped, by_carry, differentiable
+from rnnlab.probes.gradients import Tapped, by_carry, differentiable, over_units
 from rnnlab.wrappers.shown import shown
 
 Loss = Callable[[Params, Any, Any], jax.Array]
@@ -107,21 +107,17 @@ def omega(
         x: [T, B, I].
         d: what the loss owes to carry_0 to carry_{T-1}, [T, B, ...].
     """
+    if len(x) == 1:
+        return jnp.zeros(())  # there is no Jacobian to be near to one
     before = jax.tree.map(
         lambda a, b: jnp.concatenate([a[None], b[:-2]]), carry, carries
     )
     after = jax.tree.map(lambda a: a[1:], d)
     used = cell.prepare(params)
     u = project(cell, used, carry, x[:-1])
-    _, pull = jax.vjp(lambda c: cell.step(used, c, u)[0], before)
-    low, high = squares(pull(after)[0]), squares(after)
+    every = jax.vmap(lambda c, u: cell.step(used, c, u)[0])  # each with its own batch
+    _, pull = jax.vjp(lambda c: every(c, u), before)
+    low, high = over_units(pull(after)[0]), over_units(after)
     counts = high > 0
-    grown = jnp.where(low > 0, low, 1) / jnp.where(counts, high, 1)
-    factor = jnp.where(low > 0, jnp.sqrt(grown), 0)
-    return jnp.sum(jnp.where(counts, (factor - 1) ** 2, 0)) / counts[0].size
-
-
-def squares(tree: Any) -> jax.Array:
-    """Returns the squared norm over the units of all leaves, [T, B]."""
-    leaves = [jnp.abs(a.reshape(*a.shape[:2], -1)) for a in jax.tree.leaves(tree)]
-    return jnp.sum(jnp.concatenate(leaves, axis=-1) ** 2, axis=-1)
+    factor = low / jnp.where(counts, high, 1)
+    return jnp.sum(jnp.where(counts, (factor - 1) ** 2, 0)) / counts.shape[1]

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from rnnlab.cell import Cell
-from rnnlab.cells import CELLS, LSTM, Elman, MinGRU
+from rnnlab.cells import CELLS, LSTM, BatchNormLSTM, Elman, MinGRU
 from rnnlab.engines import Loop, Newton, Scan
+from rnnlab.wrappers import masked
 
 I, H, B = 3, 4, 2  # noqa: E741
 
@@ -228,6 +229,13 @@ def test_a_carry_without_derivative_is_named():
     cell = Counting(H)
     with pytest.raises(TypeError, match=r"Newton.*int32.*Counting.*Scan\(\)"):
         Newton()(cell, {"kernel": jnp.ones((I, H))}, cell.initial(()), jnp.ones((5, I)))
+
+
+def test_a_cell_whose_rows_see_each_other_is_named():
+    cell = masked(BatchNormLSTM(H))
+    params, carry = cell.init(jax.random.key(0), I), cell.initial((2,))
+    with pytest.raises(TypeError, match=r"each row by itself.*BatchNorm.*Scan\(\)"):
+        Newton()(cell, params, carry, jnp.ones((5, 2, I)))
 
 
 def test_vmap_over_seeds_equals_one_after_the_other():

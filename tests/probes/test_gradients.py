@@ -121,6 +121,25 @@ def test_norms_are_by_lag_and_their_rate_is_the_factor():
     near(rate(norms), np.full(B, 0.5), 1e-6)
 
 
+def test_norms_of_what_has_no_square():
+    size = np.array([1e-30, 3e-20, 0, np.nan, np.inf, 1e30])[:, None, None]
+    found = by_lag({"a": jnp.float32(3 * size), "b": jnp.float32(4 * size)})
+    near(found[::-1], 5 * size[..., 0], 1e-6)
+
+
+def test_a_gradient_that_fades_is_seen_to_the_end():
+    cell = Elman(4, "relu")
+    params = cell.init(jax.random.key(0), 1) | {
+        "recurrent": 0.1 * jnp.eye(4),
+        "bias": jnp.ones(4),
+    }
+    carry, x = cell.initial((1,)), jnp.zeros((35, 1, 1))
+    found = by_carry(lambda carry, y: y[-1].sum(), Scan(), cell, params, carry, x)
+    norms = by_lag(found)[1:, 0]
+    near(norms, 2 * 0.1 ** np.arange(1, 36), 1e-4, 0)
+    near(rate(norms), 0.1, 1e-4)
+
+
 def test_a_rate_leaves_out_what_has_no_logarithm():
     norms = jnp.array([[8.0, 0.0], [jnp.nan, 0.0], [2.0, 1.0], [0.0, 0.0], [0.5, 0.0]])
     assert rate(norms)[0] == pytest.approx(0.5) and np.isnan(rate(norms)[1])

@@ -10,7 +10,7 @@ from cases import NAMES, cast, draw, make
 from one_cell import near
 from sizes import I
 
-from rnnlab.cells import LRU, Elman
+from rnnlab.cells import LRU, BatchNormLSTM, Elman
 from rnnlab.engines import Scan
 from rnnlab.probes import jacobians
 
@@ -92,6 +92,13 @@ def test_a_linear_cell_passes_on_its_coefficients():
     found = each(params, cell.initial(()), jnp.ones((T, I)))
     values = np.linalg.eigvals(found[0])
     near(np.sort(np.abs(values)), np.sort(np.repeat(np.abs(a), 2)), 1e-5)
+
+
+def test_a_cell_whose_rows_see_each_other_is_named():
+    cell = BatchNormLSTM(4)
+    params = cell.init(KEY, I)
+    with pytest.raises(TypeError, match="one row was wanted, and BatchNormLSTM"):
+        jacobians.steps(cell, params, cell.initial(()), jnp.ones((T, I)))
 
 
 @pytest.mark.parametrize("window", [0, -1, T + 1])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cases import cast, draw_near_start, make
 
-from rnnlab.cells import Elman
+from rnnlab.cells import BatchNormLSTM, Elman
 from rnnlab.engines import Deferred, Scan
 from rnnlab.probes import omega
 from rnnlab.probes.gradients import by_carry
@@ -145,6 +145,46 @@ def test_elman_by_the_papers_formula():
         wanted = np.sum((factor - 1) ** 2) / B
         _, penalty, _ = found(cell, params, carry, x)
         np.testing.assert_allclose(penalty, wanted, rtol=1e-9)
+
+
+def test_steps_count_whose_gradient_has_no_square():
+    """Each Jacobian is 0.3, and 0.3^59 is 1e-31."""
+    cell = Elman(4, "relu")
+    params = cell.init(jax.random.key(0), 1) | {
+        "recurrent": 0.3 * jnp.eye(4),
+        "bias": jnp.ones(4),
+    }
+    carry, x = cell.initial((1,)), jnp.zeros((60, 1, 1))
+
+    def exact(x):
+        def loss(carry, y):
+            return y[-1].sum()
+
+        return omega.exact(loss, Scan(), cell, params, carry, x)
+
+    assert exact(x) == pytest.approx(59 * 0.49, rel=1e-4)
+    assert exact(x[:1]) == 0
+
+
+def test_a_cell_of_rows_together_is_taken_step_by_step():
+    cell = BatchNormLSTM(3)
+    params = cell.init(jax.random.key(0), 2)
+    carry, x = cell.initial((4,)), jax.random.normal(jax.random.key(1), (5, 4, 2))
+    d = by_carry(last_output, Scan(), cell, params, carry, x)
+    wanted, before = 0.0, carry
+    u = cell.project(params, x)
+    for t in range(4):
+        _, pull = jax.vjp(lambda c, t=t: cell.step(params, c, u[t])[0], before)
+        after = jax.tree.map(lambda a, t=t: a[t + 1], d)
+        low, high = (
+            np.sqrt(sum(np.sum(np.square(leaf), -1) for leaf in jax.tree.leaves(tree)))
+            for tree in (pull(after)[0], after)
+        )
+        factor = low / np.where(high > 0, high, 1)
+        wanted += np.sum(np.where(high > 0, (factor - 1) ** 2, 0)) / 4
+        before, _ = cell.step(params, before, u[t])
+    found = omega.exact(last_output, Scan(), cell, params, carry, x)
+    assert wanted > 0.1 and found == pytest.approx(wanted, rel=1e-3)
 
 
 def test_a_weight_of_zero_leaves_the_gradient_of_the_loss():
