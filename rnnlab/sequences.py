@@ -1,4 +1,4 @@
-"""Rows of different lengths, masks and segments: any cell on any engine, done right.
+"""Rows of different lengths, masks and segments: any cell on its engines, done right.
 
 carry, y = run(Deferred(), cell, params, carry, x, lengths=lengths)
 """
@@ -43,7 +43,8 @@ def run(
         lengths: int [B], the steps of each row that count, from the first; 0 to T.
         valid: bool [T, B], the steps that count; not with `lengths`.
         reset: bool [T, B], steps before which the carry is `cell.start` again: the
-            first of each segment of a row.
+            first of each segment of a row. In a LinearCell that is a factor of zero,
+            which a NaN or infinity of the segment before outlasts.
         key: draws the masks of the wrappers that are random in training (dropout,
             zoneout), for all steps before the loop; None to evaluate.
 

@@ -1,7 +1,7 @@
 """Cells made of cells: what is done to any cell, beside the step itself.
 
 A wrapped SplitCell is a SplitCell and a wrapped LinearCell a LinearCell, so that a
-wrapper costs no engine.
+wrapper costs no engine but `LogSpace()`: a wrapped PositiveCell is a LinearCell.
 """
 
 from rnnlab.wrappers.dropout import recurrent_dropout, state_dropout
