@@ -21,7 +21,7 @@ def pages(tmp_path_factory):
     for name, text in {"plain": "", "hostile": made_runs.HOSTILE}.items():
         folder = tmp_path_factory.mktemp(name) / ("runs" if not text else "<img src=x>")
         made_runs.two_cells(folder, text)
-        about = subject(folder, *runs.find(folder), "valid.loss", "min", {})
+        about = subject(folder, *runs.find(folder), "valid.loss", "min", None)
         file = folder.parent / "page.html"
         file.write_text(whole.page(about, texts=0))
         found[name] = file.as_uri()
