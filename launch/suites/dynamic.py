@@ -99,5 +99,4 @@ def plain(model: LanguageModel, params: object, text: Window) -> None:
 
 def following(model: LanguageModel, rule: Rule, text: Window, length: int) -> None:
     """Reads a text with the parameters following it."""
-    turns = STEPS // length
-    jax.block_until_ready(list(reading.following(model, rule, text, length, turns)))
+    jax.block_until_ready(list(reading.following(model, rule, text, length, STEPS)))
