@@ -137,16 +137,10 @@ def clip_units(ratio: float) -> optax.GradientTransformation:
         without normalization, 2021, https://arxiv.org/abs/2102.06171
     """
 
-    def clip(path: Any, g: jax.Array, p: jax.Array) -> jax.Array:
+    def clip(path: Any, g: jax.Array, p: jax.Array) -> Any:
         name = jax.tree_util.keystr(path[-1:], simple=True)
         axis = None if g.ndim < 2 else -1 if name in _ROWS else -2
-
-        def norm(a: jax.Array) -> jax.Array:
-            return jnp.sqrt(jnp.sum(jnp.square(jnp.abs(a)), axis, keepdims=True))
-
-        return g * jnp.minimum(
-            1, ratio * jnp.maximum(norm(p), 1e-3) / (norm(g) + 1e-12)
-        )
+        return optax.adaptive_grad_clip(ratio, axis=axis).update(g, (), p)[0]
 
     return optax.stateless(
         lambda grads, params: jax.tree_util.tree_map_with_path(clip, grads, params)
