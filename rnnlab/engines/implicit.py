@@ -99,7 +99,8 @@ def _linear(iterations, j, lacks, in_turn, r):
     unit = jnp.max(jnp.abs(r), axis=(0, -1), keepdims=True)
     d, _ = iterations(
         missing,
-        lambda d, r, _: recurrences.solved(j, r),
+        lambda _: j,
+        lambda j, r, _: recurrences.solved(j, r),
         in_turn,
         jnp.zeros_like(r),
         r,

@@ -8,6 +8,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from rnnlab.engines.recurrences import solved
+
+ERROR = 1e-3  # of a state, by the largest number in it: what may be left to mend
+
 
 class Report(NamedTuple):
     """How an equation for all steps was solved.
@@ -27,8 +31,15 @@ class Report(NamedTuple):
 class Iterations:
     """When to stop.
 
+    What each step misses may be little and add up to much: a slow cell hardly leaves
+    its first guess in one step. So the states converge when the residual is small and
+    what is still to mend is, as far as can be told: with the diagonal of J that is the
+    next correction, undamped, which costs little; with all of J, where each correction
+    leaves less of the error as it does of the residual, the last one times that.
+
     Attributes:
-        tolerance: the residual to reach; None for 8 roundings of 1.
+        tolerance: the residual to reach; None for 8 roundings of 1. What is to mend
+            may be that or `ERROR`, the larger, since rounding adds up over the steps.
         limit: iterations to take at most; None for as many as there are steps.
     """
 
@@ -38,6 +49,7 @@ class Iterations:
     def __call__(
         self,
         missing: Callable[[jax.Array], jax.Array],
+        jacobian: Callable[[jax.Array], jax.Array],
         correction: Callable[[jax.Array, jax.Array, jax.Array], jax.Array],
         otherwise: Callable[[], jax.Array],
         x: jax.Array,
@@ -48,7 +60,8 @@ class Iterations:
 
         Args:
             missing: of x, r: what a step from the state before has more than x.
-            correction: of x, r and the size of r, what to add to x.
+            jacobian: of x, of each step by the state before it, or its diagonal.
+            correction: of that, r and the size of r, what to add to x.
             otherwise: gives x where too much is missing after the last iteration.
             x: the first guess.
             r: what it misses.
@@ -61,23 +74,33 @@ class Iterations:
             largest = jnp.max(jnp.abs(x), axis=-1, keepdims=True)
             return jnp.max(jnp.abs(r) / jnp.maximum(unit, largest))
 
+        def done(residual, to_mend):
+            return (residual <= tolerance) & (to_mend <= max(tolerance, ERROR))
+
         def goes_on(state):
-            k, _, _, residual = state
-            return ~(residual <= tolerance) & (k < limit)
+            k, _, _, residual, to_mend = state
+            return ~done(residual, to_mend) & (k < limit)
 
         def turn(state):
-            k, x, r, residual = state
-            better = x + correction(x, r, residual)
+            k, x, r, residual, _ = state
+            j = jacobian(x)
+            better = x + correction(j, r, residual)
             # Over many steps of an unstable trajectory J overflows. A plain step there
             # makes one more state exact as well.
             plain = jnp.nan_to_num(x + r, posinf=0, neginf=0)
-            x = jnp.where(jnp.isfinite(better), better, plain)
-            r = missing(x)
-            return k + 1, x, r, size(x, r)
+            better = jnp.where(jnp.isfinite(better), better, plain)
+            r = missing(better)
+            left = size(better, r)
+            if j.ndim == r.ndim:
+                to_mend = size(better, solved(j, r))
+            else:
+                to_mend = size(better, better - x) * jnp.minimum(left / residual, 1)
+            return k + 1, better, r, left, to_mend
 
         first = size(x, r)
         limit = jnp.where(jnp.isfinite(first), limit, 0)  # NaN in: no iteration helps
-        start = jnp.int32(0), x, r, first
-        k, x, _, residual = lax.while_loop(goes_on, turn, start)
-        report = Report(k, residual, residual <= tolerance)
+        unknown = jnp.where(first > 0, jnp.inf, 0.0).astype(first.dtype)
+        start = jnp.int32(0), x, r, first, unknown
+        k, x, _, residual, to_mend = lax.while_loop(goes_on, turn, start)
+        report = Report(k, residual, done(residual, to_mend))
         return lax.cond(report.converged, lambda: x, otherwise), report

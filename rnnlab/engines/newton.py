@@ -50,8 +50,9 @@ class Newton:
     - `quasi`, the diagonal of J, from N derivatives of all steps in turn: T B N numbers
       a few times. The larger the rest of J, the more iterations.
     - `elk`, the same in a trust region (Levenberg-Marquardt): corrections pay for their
-      size, `damping` times the residual or 1. Meant for trajectories where `quasi`
-      overshoots. No first states are exact, and T iterations need not suffice.
+      size, `damping` times the residual squared, 1 at most. Meant for trajectories
+      where `quasi` overshoots. No first states are exact, and T iterations need not
+      suffice.
 
     Derivatives are exact with each, in both modes and of any order. They solve the
     linear recurrence at the states found, by the same method, tolerance and limit, and
@@ -67,7 +68,7 @@ class Newton:
     References:
         Yamashita, Fukushima, On the rate of convergence of the Levenberg-Marquardt
         method, 2001, https://doi.org/10.1007/978-3-7091-6217-0_18: damping by the
-        residual.
+        residual squared.
     """
 
     runs: ClassVar[type[Cell[Any]]] = Cell
@@ -131,17 +132,18 @@ class Newton:
 
     def _states(self, rows, params, start, u):
         """Returns the states after each step, [T, *batch, N], and the report."""
-        jacobian = self._jacobian()
 
         def missing(z):
             return rows.steps(params, later(start, z), u)[0] - z
 
-        def correction(z, r, residual):
-            j = jacobian(rows, params, later(start, z), u)
+        def jacobian(z):
+            return self._jacobian()(rows, params, later(start, z), u)
+
+        def correction(j, r, residual):
             if self.method != "elk":
                 return solved(j, r)
             damping = 1.0 if self.damping is None else self.damping
-            return damped(j, r, damping * jnp.minimum(residual, 1))
+            return damped(j, r, damping * jnp.minimum(residual**2, 1))
 
         def in_turn():
             def step(z, u_t):
@@ -152,7 +154,9 @@ class Newton:
 
         steps = len(jax.tree.leaves(u)[0])
         guess = jnp.broadcast_to(start, (steps, *start.shape))
-        return self._until()(missing, correction, in_turn, guess, missing(guess), 1.0)
+        return self._until()(
+            missing, jacobian, correction, in_turn, guess, missing(guess), 1.0
+        )
 
     def _jacobian(self):
         return Rows.jacobian if self.method == "deer" else Rows.diagonal

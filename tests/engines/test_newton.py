@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from rnnlab.cell import Cell
-from rnnlab.cells import CELLS, LSTM, BatchNormLSTM, Elman, MinGRU
+from rnnlab.cells import CELLS, GRU, LSTM, BatchNormLSTM, CoRNN, Elman, MinGRU
 from rnnlab.engines import Loop, Newton, Scan
+from rnnlab.engines.newton import METHODS
 from rnnlab.wrappers import masked
 
 I, H, B = 3, 4, 2  # noqa: E741
@@ -116,6 +117,39 @@ def test_a_linear_cell_takes_one_iteration(method):
     actual, report = values(Newton(method), MinGRU(H), inputs)
     close(actual, values(Scan(), MinGRU(H), inputs)[0], 1e-5)
     assert report.converged and report.iterations == 1
+
+
+def closed(cell):
+    """Returns parameters of a GRU whose z is near 1."""
+    params = cell.init(jax.random.key(0), 1)
+    bias = params["bias"].reshape(3, H).at[1].set(4.0)
+    return params | {"bias": bias.reshape(-1)}
+
+
+def drawn(cell):
+    return cell.init(jax.random.key(0), 1)
+
+
+SLOW = {  # a step moves the first guess by less than the tolerance, all of them far
+    "oscillators": (CoRNN(H), drawn, 0.5, "bfloat16", 0.03),
+    "short steps": (CoRNN(H, step_size=1e-3), drawn, 5e-4, "float32", 1e-4),
+    "closed gates": (GRU(H), closed, 0.5, "bfloat16", 0.05),
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+@pytest.mark.parametrize("method", METHODS)
+def test_a_guess_that_a_step_hardly_moves_is_not_the_answer(method, name):
+    cell, start, level, dtype, tolerance = SLOW[name]
+    inputs = start(cell), cell.initial((B,)), jnp.full((512, B, 1), level)
+    inputs = jax.tree.map(lambda leaf: leaf.astype(dtype), inputs)
+    (_, y), report = values(Newton(method), cell, inputs)
+    with jax.enable_x64(True):
+        exact = jax.tree.map(lambda leaf: leaf.astype("float64"), inputs)
+        (_, wanted), _ = values(Scan(), cell, exact)
+    assert np.abs(wanted).max() > 3 * tolerance  # what the guess, zero, is off by
+    np.testing.assert_allclose(np.asarray(y, "float64"), wanted, atol=tolerance)
+    assert report.iterations > 0
 
 
 STEPS = 12
