@@ -122,6 +122,7 @@ def rate(norms: jax.Array) -> jax.Array:
     The line through their logarithms by least squares. Lags where a norm is zero or not
     finite are left out; where fewer than two remain, NaN.
     """
+    norms = norms.astype(jnp.promote_types(norms.dtype, "float32"))
     lags = jnp.arange(len(norms), dtype=norms.dtype)
     lags = lags.reshape(-1, *(1,) * (norms.ndim - 1))
     known = jnp.isfinite(norms) & (norms > 0)
@@ -140,6 +141,7 @@ def memory(norms: jax.Array) -> jax.Array:
     Where norms never fall that far, L - 1: the length of the sequence, for what
     `by_lag` gives of `by_carry`. NaN where all are zero.
     """
+    norms = norms.astype(jnp.promote_types(norms.dtype, "float32"))
     lags = jnp.arange(len(norms)).reshape(-1, *(1,) * (norms.ndim - 1))
     first = jnp.argmax(norms > 0, axis=0)
     bound = jnp.take_along_axis(norms, first[None], 0)[0] / jnp.e

@@ -35,8 +35,14 @@ class Noise(NamedTuple):
 
 
 def norm(tree: Any) -> jax.Array:
-    """Returns the norm of all leaves together, []."""
-    return jnp.sqrt(sum(jnp.sum(jnp.abs(a) ** 2) for a in jax.tree.leaves(tree)))
+    """Returns the norm of all leaves together, [].
+
+    Squares are taken of shares of the largest number, as small ones have none.
+    """
+    leaves = [jnp.abs(a) for a in jax.tree.leaves(tree)]
+    largest = jnp.max(jnp.stack([jnp.max(a, initial=0) for a in leaves]))
+    unit = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
+    return unit * jnp.sqrt(sum(jnp.sum((a / unit) ** 2) for a in leaves))
 
 
 def ratio(params: Any, updates: Any) -> jax.Array:

@@ -145,6 +145,13 @@ def test_a_rate_leaves_out_what_has_no_logarithm():
     assert rate(norms)[0] == pytest.approx(0.5) and np.isnan(rate(norms)[1])
 
 
+def test_the_rate_of_half_precision_is_as_exact_as_its_norms():
+    norms = jnp.asarray(0.99 ** np.arange(1000.0), "bfloat16")
+    near(rate(norms), 0.99, 1e-5)
+    near(memory(norms), memory(norms.astype("float32")), 1e-6)
+    assert rate(norms).dtype == memory(norms).dtype == "float32"
+
+
 def test_norms_keep_the_batch_axes_that_are_asked_for():
     gradients = {"a": np.ones((4, 2, 3, 5)), "b": 2 * np.ones((4, 2, 3, 1))}
     for axes, size in ((0, 6 * 9), (1, 3 * 9), (2, 9)):

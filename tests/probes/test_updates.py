@@ -50,3 +50,10 @@ def test_one_part_has_no_noise():
 
 def test_the_clip_fraction_is_what_lies_above():
     assert updates.clip_fraction(jnp.array([1.0, 5.0, 6.0, 7.0]), 5.0) == 0.5
+
+
+def test_norms_of_what_has_no_square():
+    for size, wanted in ((1e-30, 5e-30), (0, 0), (1e30, 5e30), (np.inf, np.inf)):
+        found = updates.norm({"a": jnp.float32(3 * size), "b": jnp.float32(4 * size)})
+        np.testing.assert_allclose(found, np.float32(wanted), rtol=1e-6)
+    assert np.isnan(updates.norm({"a": jnp.array([np.nan, 1.0])}))
