@@ -235,14 +235,15 @@ def spread(values: Sequence[float | None], form: str) -> str:
     return f"{format(float(np.median(known)), form)} [{low}, {high}]{lost}"
 
 
-def quality(runs: Sequence[Result]) -> tuple[float, float]:
-    """Returns what is the smaller, the better the runs are: error, then updates."""
+def quality(runs: Sequence[Result]) -> tuple[float, float, float]:
+    """Returns what is the smaller, the better the runs are: error, updates, loss."""
     errors = [run.curve[-1][2] for run in runs]
     worst = [math.inf if error is None else error for error in errors]
     solved = [
         0.0 if run.solved else error for run, error in zip(runs, worst, strict=True)
     ]
-    return float(np.median(solved)), float(np.mean([run.updates for run in runs]))
+    updates = float(np.mean([run.updates for run in runs]))
+    return float(np.median(solved)), updates, last_loss(runs)
 
 
 def last_loss(runs: Sequence[Result]) -> float:

@@ -14,6 +14,7 @@ learning rate.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -29,6 +30,7 @@ from experiments.vanishing_gradients.jsb import at_best
 from experiments.vanishing_gradients.study import Findings, Study, by
 from rnnlab.cell import Cell
 from rnnlab.cells import GreffLSTM, PeepholeLSTM
+from rnnlab.errors import InputError
 from rnnlab.options import check, option, whole_numbers
 from rnnlab.training.grid import Group, Point, Result
 from rnnlab.training.replicas import Knobs
@@ -57,7 +59,12 @@ class Config:
 
     def __post_init__(self):
         check(self)
-        whole_numbers("sizes", self.sizes)
+        sizes = whole_numbers("sizes", self.sizes)
+        if self.trials * len(sizes) < 2:
+            raise InputError(
+                f"--trials of all --sizes must be 2 or more, to be compared, got"
+                f" {self.trials} of {self.sizes}; add one."
+            )
 
 
 def protocol(config: Config) -> str:
@@ -121,7 +128,7 @@ def findings(config: Config, results: Sequence[Result]) -> Findings:
     for (name,), runs in by(results, "variant").items():
         every[name] = [tests[id(run)] for run in runs]
         known = sorted(tests[id(r)] for r in runs if np.isfinite(tests[id(r)]))
-        top[name] = known[: max(1, len(known) // 2)]
+        top[name] = known[: max(1, len(known) // 2)] or [math.inf]  # all diverged
     against = {
         name: float(mannwhitneyu(best, top[VANILLA]).pvalue)
         for name, best in top.items()

@@ -64,7 +64,10 @@ def protocol(config: Config) -> str:
 
 
 def reach(network: Network, params: Params, key: jax.Array, knobs: Knobs) -> jax.Array:
-    """Returns the logarithm, base 10, of the norm at lags 1 to T - 1 beside lag 1."""
+    """Returns the logarithm, base 10, of the norm at lags 1 to T - 1 beside lag 1.
+
+    It is NaN from where a norm is zero: too small for its number type.
+    """
     del knobs
     draw = network.problem.draw(key, ROWS)
 
@@ -75,9 +78,8 @@ def reach(network: Network, params: Params, key: jax.Array, knobs: Knobs) -> jax
     start = network.cell.start(own, (ROWS,))
     found = by_carry(loss, network.runs_on(), network.cell, own, start, draw.x)
     norms = by_lag(found)[1:-1]  # the last carry is in no answer, the first is given
-    tiny = jnp.finfo(norms.dtype).tiny
-    logs = jnp.log10(jnp.maximum(norms, tiny)) - jnp.log10(jnp.maximum(norms[0], tiny))
-    return jnp.mean(logs, axis=-1)
+    logs = jnp.log10(norms) - jnp.log10(norms[0])
+    return jnp.mean(jnp.where((norms > 0) & (norms[0] > 0), logs, jnp.nan), axis=-1)
 
 
 def groups(config: Config) -> Sequence[Group]:

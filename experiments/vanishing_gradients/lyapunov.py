@@ -199,7 +199,7 @@ def findings(config: Config, results: Sequence[Result]) -> Findings:
     )
     start, moved = edges["tanh", 0.0], edges["tanh", config.axis(BIASES["tanh"])[-1]]
     near = start is not None and 0.9 < start < 1.4
-    later = moved is None or (start is not None and moved > start)
+    later = start is not None and (moved is None or moved > start)
     verdict = (
         f"{word([near, later])}: the tanh network's"
         f" largest exponent passes zero at a gain of"

@@ -126,7 +126,7 @@ def _cell(text: str) -> str:
 
 
 def _figure(name: str, figure: Figure, caption: str) -> str:
-    data = base64.b64encode(drawing.svg(figure)).decode()
+    data = base64.b64encode(drawing.encoded(figure, ".svg")).decode()
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
     image = (
         f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(_alt(figure))}"'

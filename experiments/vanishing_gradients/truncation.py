@@ -48,15 +48,27 @@ class Config(comparison.Config):
 
     def __post_init__(self):
         super().__post_init__()
-        if min(whole_numbers("windows", self.windows)) < 1:
+        windows, lags = whole_numbers("windows", self.windows), self.steps()
+        if min(windows) < 1:
             raise InputError(
                 f"--windows must be of 1 step or more, got {self.windows!r}."
             )
-        for lag in self.steps():
+        cut = [w for w in windows if w < self.steps_in_all and self.steps_in_all % w]
+        if cut:
+            raise InputError(
+                f"--windows must divide --steps_in_all={self.steps_in_all}, or the"
+                f" answer is in a shorter one, got {cut[0]}; pass other ones."
+            )
+        for lag in lags:
             try:
                 DelayedRecall(self.steps_in_all, lag)
             except ValueError as error:
                 raise InputError(f"--lengths={lag}: {error}") from error
+        if max(windows) <= min(lags) or min(windows) > max(lags):
+            raise InputError(
+                f"--windows must have one beyond a lag and one that is not, got"
+                f" {self.windows} for --lengths={self.lengths}; add one."
+            )
 
 
 def protocol(config: Config) -> str:

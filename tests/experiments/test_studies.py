@@ -43,7 +43,7 @@ SMALL = {
     "truncation": {
         **TRAINED,
         "lengths": "4,8",
-        "windows": "4,10",
+        "windows": "5,10",
         "steps_in_all": 10,
     },
     "greff": {"trials": 3, "sizes": "4", "updates": 4, "every": 2, "batch_size": 2},
@@ -128,6 +128,10 @@ def test_a_study_says_what_it_claims(name):
         ("temporal_order", {"lengths": "20,20"}, "each number once"),
         ("truncation", {"lengths": "64"}, "lag to be less than steps"),
         ("truncation", {"windows": "0,4"}, "windows"),
+        ("truncation", {"windows": "8,10"}, "divide --steps_in_all=64, .* got 10"),
+        ("truncation", {"windows": "64"}, "one beyond a lag and one that is not"),
+        ("truncation", {"windows": "2,4"}, "one beyond a lag and one that is not"),
+        ("greff", {"trials": 1, "sizes": "32"}, "2 or more, .* got 1 of 32"),
         ("irnn", {"learning_rates": "0"}, "positive numbers"),
         ("irnn", {"learning_rates": "1e-3,inf"}, "positive numbers"),
         ("irnn", {"seeds": 0}, "--seeds must be above 0"),
@@ -293,6 +297,36 @@ def test_the_best_rate_is_that_of_fewest_errors():
     assert comparison.at_best([low, high]) == {("p", "v"): [high]}
 
 
+def test_of_rates_that_solve_nothing_the_best_has_the_lowest_loss():
+    runs = [
+        result([(2, loss, 1.0)], problem="p", variant="v", rate=rate)
+        for rate, loss in ((0.1, 0.5), (0.2, 0.01), (0.3, None))
+    ]
+    for order in (runs, runs[::-1]):
+        assert comparison.at_best(order) == {("p", "v"): [runs[1]]}
+
+
+def test_a_gradient_that_is_gone_has_no_lag():
+    """It is no small number, which would seem to stay."""
+    network = Network(Elman(5), Adding(6), rows=3)
+    params = network.init(jax.random.key(0))
+    params["cell"]["recurrent"] = jnp.zeros((5, 5)).at[0, 1].set(1)  # twice is zero
+    logs = lags.reach(network, params, jax.random.key(1), {})
+    np.testing.assert_array_equal(logs, [0, *[np.nan] * 4])
+
+
+def test_an_edge_of_chaos_that_is_not_there_does_not_move():
+    study = load("lyapunov")
+    config = study.Config(points=3, features=1)
+    results = [
+        result([(0, None, None)], **point.name)._replace(measured=[(0, [-1.0])])
+        for group in study.groups(config)
+        for point in group.points
+    ]
+    said = study.findings(config, results).verdict
+    assert said.startswith("Not reproduced") and "at a gain of none" in said
+
+
 def test_chorales_are_tested_at_their_best_validation():
     run = SimpleNamespace(
         curve=[(2, 1.0, 9.0), (4, 1.0, 8.0), (6, None, None)],
@@ -363,3 +397,16 @@ def test_a_search_is_judged_by_all_that_was_claimed(worst, best, begin):
             one = result([(2, 1.0, error)], **name)
             results.append(one._replace(measured=[(2, error)]))
     assert greff.findings(greff.Config(), results).verdict.startswith(begin)
+
+
+def test_a_variant_that_always_diverges_is_the_worst():
+    results = []
+    for variant in (greff.VANILLA, "NFG", "NOAF"):
+        for k in range(4):
+            searched = {"rate": 10.0**-k, "momentum": k % 3, "noise": k % 2}
+            name = {"variant": variant, "units": 32, "trial": k, **searched}
+            lost = variant == "NOAF"
+            one = result([(2, None, None if lost else 1.0 + k)], lost, lost, **name)
+            results.append(one._replace(measured=[(2, None if lost else 1.0 + k)]))
+    said = greff.findings(greff.Config(), results).verdict
+    assert "worst are NOAF and " in said
