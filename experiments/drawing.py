@@ -26,6 +26,7 @@ COLOURS = "#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7", "#E69F00", "#56
 DASHES = "-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5))
 MARKERS = "o", "s", "^", "D", "v", "P", "X"
 ACROSS = 3  # panels in a row, at most
+METADATA = {".png": ["Software"], ".svg": ["Date", "Creator"]}  # what is left out
 
 
 class Digits(LogFormatter):
@@ -161,17 +162,22 @@ def save(figure: Figure, folder: Path, name: str) -> None:
     Raises:
         StorageError: one cannot be written.
     """
-    write_atomic(folder / f"{name}.png", _bytes(figure, "png", {"Software": None}))
-    write_atomic(folder / f"{name}.svg", svg(figure))
+    for kind in METADATA:
+        write(figure, folder / f"{name}{kind}")
 
 
-def svg(figure: Figure) -> bytes:
-    """Returns a figure as an SVG file, its text as outlines."""
-    return _bytes(figure, "svg", {"Date": None, "Creator": None})
+def write(figure: Figure, path: Path) -> None:
+    """Writes a figure as what its path ends in says, `.png` or `.svg`.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    write_atomic(path, encoded(figure, path.suffix))
 
 
-def _bytes(figure: Figure, kind: str, metadata: Mapping[str, None]) -> bytes:
+def encoded(figure: Figure, kind: str) -> bytes:
+    """Returns a figure as the file of a kind; the text of an `.svg` is outlines."""
     file = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "rnnlab"}):
-        figure.savefig(file, format=kind, metadata=dict(metadata))
+        figure.savefig(file, format=kind[1:], metadata=dict.fromkeys(METADATA[kind]))
     return file.getvalue()

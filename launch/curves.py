@@ -1,6 +1,5 @@
 """Draws `curves.png`: loss, gradient norm and learning rate of a run over its steps."""
 
-import io
 import math
 from pathlib import Path
 
@@ -9,9 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from experiments.drawing import COLOURS, logarithmic
+from experiments.drawing import COLOURS, logarithmic, write
 from rnnlab.errors import shown
-from rnnlab.files import write_atomic
 from rnnlab.training.writers import METRICS, read_metrics
 
 # Okabe and Ito's colours: told apart by colour-blind readers and in grey print.
@@ -71,9 +69,7 @@ def draw(workdir: Path) -> None:
     figure.align_ylabels()
     # As it is: a $ in a name begins no formula.
     figure.suptitle(shown(workdir.resolve().name), parse_math=False)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", metadata={"Software": None})
-    write_atomic(workdir / "curves.png", picture.getvalue())
+    write(figure, workdir / "curves.png")
 
 
 def _series(rows: list[dict[str, float]], name: str) -> tuple[np.ndarray, np.ndarray]:

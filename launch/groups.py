@@ -24,12 +24,14 @@ class Group:
     Attributes:
         settings: those that differ among all runs, but for the seed.
         runs: by seed.
-        values: of the metric, in the order of the runs that have it.
+        values: of the metric, in the order of the runs that have it, one a seed.
+        twice: runs with a figure that is left out, since one of that seed is there.
     """
 
     settings: Mapping[str, Any]
     runs: Sequence[Run]
     values: np.ndarray
+    twice: int = 0
 
     @property
     def name(self) -> str:
@@ -92,9 +94,15 @@ def group(runs: Sequence[Run], metric: str, better: str = "min") -> list[Group]:
     for same in found.values():
         same = sorted(same, key=lambda run: run.settings.get(SEED, 0))
         own = {name: same[0].settings.get(name) for name in names}
-        figures = [run.figure(metric) for run in same if run.state == "finished"]
-        values = np.array([f for f in figures if f is not None], np.float64)
-        groups.append(Group(own, same, values))
+        figures: dict[Any, float] = {}
+        twice = 0
+        for run in same:
+            value = run.figure(metric) if run.state == "finished" else None
+            if value is not None:
+                twice += run.settings.get(SEED) in figures
+                figures.setdefault(run.settings.get(SEED), value)
+        values = np.array(list(figures.values()), np.float64)
+        groups.append(Group(own, same, values, twice))
     sign = BETTER[better]
     return sorted(groups, key=lambda g: (math.isnan(g.mean), sign * g.mean))
 

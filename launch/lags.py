@@ -1,6 +1,5 @@
 """How far back the gradient reaches in a cell as it begins: measured and drawn."""
 
-import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
+from experiments.drawing import write
 from rnnlab.cell import Cell
 from rnnlab.engines import Scan
-from rnnlab.files import write_atomic
 from rnnlab.probes.gradients import by_carry, by_lag
 
 UNITS, STEPS, ROWS = 64, 100, 8
@@ -79,6 +78,4 @@ def draw(path: Path, by_cell: Mapping[str, np.ndarray]) -> None:
         label=f"power of ten, beside lag 0 (beyond {LIMIT}: as {LIMIT})",
         ticks=range(-LIMIT, LIMIT + 1, 2),
     )
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
-    write_atomic(path, file.getvalue())
+    write(figure, path)

@@ -1,6 +1,5 @@
 """Draws `probe.png`: how far gradients reach in a trained model, and what states do."""
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from experiments.drawing import logarithmic
+from experiments.drawing import logarithmic, write
 from launch.curves import BLUE, GREEN, PURPLE, VERMILION
 from rnnlab.errors import shown
-from rnnlab.files import write_atomic
 
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE)  # by layer
 STYLES = ("-", "--", ":", "-.")  # by leaf of the carry, or by product
@@ -43,9 +41,7 @@ def draw(path: Path, found: Mapping[str, Any], title: str) -> None:
                 fontsize=8,
             )
     figure.suptitle(shown(title), parse_math=False)  # a $ begins no formula
-    file = io.BytesIO()
-    figure.savefig(file, format="png", metadata={"Software": None})
-    write_atomic(path, file.getvalue())
+    write(figure, path)
 
 
 def _lags(axes: Axes, found: Mapping[str, Any]) -> None:

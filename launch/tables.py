@@ -4,8 +4,9 @@ import csv
 import io
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from launch import groups, runs
 from launch.groups import Group, compare, shown
@@ -14,23 +15,42 @@ from rnnlab.errors import InputError
 from rnnlab.training import events
 
 Rows = Sequence[Sequence[str]]
+LOWER = {"min": "lower", "max": "higher"}
 
 
-def text(
+class Table(NamedTuple):
+    """What a table shows.
+
+    Attributes:
+        folder: of the runs.
+        metric: the figure.
+        better: `min` or `max`.
+        rows: its configurations.
+        base: what they are compared with.
+        unread: why some runs cannot be read, by folder.
+    """
+
+    folder: Path
+    metric: str
+    better: str
+    rows: Sequence[Group]
+    base: Group
+    unread: Mapping[Any, str]
+
+
+def read(
     folder: Path,
     metric: str = "valid.loss",
     better: str = "min",
     base: str | None = None,
-    form: str = "text",
-) -> str:
-    """Returns the table of all runs in a folder.
+) -> Table:
+    """Returns the configurations of all runs in a folder.
 
     Args:
         folder: with workdirs, at any depth that `runs.find` looks at.
         metric: a figure of `result.json`, such as `test.loss`.
         better: `min` or `max`.
         base: `name=value,...`; None for the sweep's own, or the best.
-        form: a key of `FORMS`.
 
     Raises:
         InputError: there is no run, none has the metric, or no row is the base.
@@ -40,13 +60,21 @@ def text(
     if not any(len(row.values) for row in rows):
         ended = sum(run.state == "finished" for run in found)
         raise InputError(
-            f"A figure that a finished run has was wanted, and of {ended} that are"
-            f" finished in {folder} none has {metric!r}; pass --metric=valid.loss, say."
+            f"Finished runs with a figure named {metric!r} were wanted, and of the"
+            f" {len(found)} runs in {folder} {ended} are finished, none with it;"
+            f" `result.json` has the names, for --metric, and `events.jsonl` says why a"
+            f" run ended."
         )
     if base is not None:
         against = groups.base(rows, base)
     else:
         against = groups.of_run(rows, points.read(folder).get("base")) or rows[0]
+    return Table(folder, metric, better, rows, against, unread)
+
+
+def text(table: Table, form: str = "text") -> str:
+    """Returns a table in one of `FORMS`, below it what its figures are."""
+    _, metric, better, rows, against, unread = table
     names = list(rows[0].settings)
     head = [*names, "runs", "mean", "sd", "best", "less base", "95 %", "p", "else"]
     body = [[*_settings(row), *_figures(row, against, better)] for row in rows]
@@ -54,13 +82,21 @@ def text(
         head, body = head[:-1], [cells[:-1] for cells in body]
     if form == "csv":
         return FORMS[form]([head, *body])
-    notes = [
-        f"{metric} of finished runs, {'lower' if better == 'min' else 'higher'} is"
-        f" better; base: {against.name or 'the only configuration'}; p: Welch's t-test,"
-        f" not corrected for {len(rows) - 1} comparisons."
-    ]
+    about = f"{metric} of finished runs, {LOWER[better]} is better"
+    if (others := len(rows) - 1) == 0:
+        notes = [f"{about}."]
+    else:
+        notes = [
+            f"{about}; base: {against.name}; p: Welch's t-test, not corrected for"
+            f" {others} comparison{'s' * (others > 1)}."
+        ]
+    if twice := sum(row.twice for row in rows):
+        notes.append(
+            f"Runs that another equals in all settings and the seed are left out:"
+            f" {twice}."
+        )
     notes += [f"{place}: {why}" for place, why in unread.items()]
-    notes += [f"{who}: {why}" for who, why in _lost(folder).items()]
+    notes += [f"{who}: {why}" for who, why in _lost(table.folder).items()]
     return "\n".join([FORMS[form]([head, *body]), "", *notes])
 
 
@@ -92,12 +128,13 @@ def _lost(folder: Path) -> dict[str, str]:
     """Returns the points of a sweep that failed last, and why."""
     last = {}
     for event in events.read(folder):
-        if event.get("event") in ("finished", "diverged", "failed"):
-            last[event.get("point")] = event
-    failed = {k: e for k, e in last.items() if e["event"] != "finished"}
+        ends = event.get("event") in ("finished", "diverged", "failed")
+        if ends and "point" in event:  # else it is an event of a run
+            last[event.get("run")] = event  # the name changes as a sweep grows
     return {
-        f"{name} {event['event']}": str(event.get("message"))
-        for name, event in failed.items()
+        f"{event['point']} {event['event']}": str(event.get("message"))
+        for event in last.values()
+        if event["event"] != "finished"
     }
 
 

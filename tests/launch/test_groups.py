@@ -8,7 +8,7 @@ import pytest
 import scipy.stats
 from workdirs import make
 
-from launch import groups, runs
+from launch import groups, runs, tables
 from rnnlab.errors import InputError
 
 LSTM, GRU = [1.0, 1.2, 1.1], [0.9, 0.95, 0.7, 0.85]
@@ -127,3 +127,14 @@ def test_a_base_may_have_commas_and_must_be_one(tmp_path):
 )
 def test_values_are_shown_as_flags_take_them(value, text):
     assert groups.shown(value) == text
+
+
+def test_equal_runs_are_one(tmp_path):
+    for place in ("x", "y"):
+        for seed, loss in enumerate([1.0, 1.5]):
+            make(tmp_path / place / str(seed), {"cell": "gru", "seed": seed}, loss=loss)
+    make(tmp_path / "z", {"cell": "lstm"}, loss=2.0)
+    gru, lstm = groups.group(runs.find(tmp_path)[0], "valid.loss")
+    assert gru.values.tolist() == [1.0, 1.5] and gru.twice == 2 and len(gru.runs) == 4
+    assert lstm.values.tolist() == [2.0] and lstm.twice == 0
+    assert "are left out: 2." in tables.text(tables.read(tmp_path))
