@@ -33,7 +33,11 @@ flags.DEFINE_string("prompts", None, "a file with such a text in each line")
 flags.DEFINE_integer("num_samples", 1, "texts to write", lower_bound=1)
 flags.DEFINE_integer("beam", None, "texts kept in a search", lower_bound=1)
 flags.DEFINE_float(
-    "length_penalty", 0.6, "how much --beam favours longer texts", lower_bound=0
+    "length_penalty",
+    0.6,
+    "how much --beam favours longer texts",
+    lower_bound=0,
+    upper_bound=10,
 )
 flags.DEFINE_string("candidates", None, "a file with a text to be scored in each line")
 

@@ -9,6 +9,7 @@ killed; with more `--trials`, it searches on. Needs the extra `search`.
 """
 
 import os
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -81,7 +82,13 @@ def main() -> None:
             )
         loss, values = best
         print(f"best validation loss: {loss:.5g}")
-        print(" ".join(["python -m launch.run", *make(values).arguments]))
+        command = ["python", "-m", "launch.run", *make(values).arguments]
+        print(shlex.join([*command, "--workdir=DIR"]))
+        if failed := board.counts["failed"]:
+            raise SweepIncomplete(
+                f"All {FLAGS.trials} trials were to finish, but {failed} failed, and"
+                f" {folder}/events.jsonl says why."
+            )
 
 
 if __name__ == "__main__":

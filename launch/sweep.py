@@ -101,10 +101,16 @@ def _executor(folder: Path) -> Any:
 
     if FLAGS.executor == "local":
         return None
-    parallel = FLAGS.workers or 64
     asked = FLAGS.hours, FLAGS.cpus, FLAGS.memory_gb, FLAGS.gpus, FLAGS.partition
-    resources = cluster.Resources(*asked, parallel)
+    resources = cluster.Resources(*asked, _parallel())
     return cluster.executor(FLAGS.executor, folder, resources)
+
+
+def _parallel() -> int:
+    """Returns how many runs there may be at a time."""
+    from launch.sweeping import local
+
+    return FLAGS.workers or (64 if FLAGS.executor == "slurm" else local.most())
 
 
 def _run(found: "Sequence[Point]", folder: Path, executor: Any) -> None:
@@ -113,7 +119,7 @@ def _run(found: "Sequence[Point]", folder: Path, executor: Any) -> None:
     from launch.records import Record, arguments
     from launch.sweeping import board, cluster, grouped, local, points
     from launch.sweeping.jobs import Ended, Job, known
-    from rnnlab.errors import SweepIncomplete
+    from rnnlab.errors import InputError, SweepIncomplete
     from rnnlab.training.events import Events
 
     log = Events(folder)
@@ -137,11 +143,15 @@ def _run(found: "Sequence[Point]", folder: Path, executor: Any) -> None:
             shown.told(job, end)
 
         if executor is None:
-            workers = FLAGS.workers or local.most()
-            local.run(todo, workers, told, shown.watch)
+            local.run(todo, _parallel(), told, shown.watch)
         else:
-            cluster.run(todo, executor, log, folder, told, shown.watch)
-    print(tables.text(folder))
+            # Of an array, Slurm is told how many may run; this machine is not.
+            most = len(todo) if FLAGS.executor == "slurm" else _parallel()
+            cluster.run(todo, executor, most, log, folder, told, shown.watch)
+    try:
+        print(tables.text(tables.read(folder)))
+    except InputError as error:  # nothing to show: of no point is there a loss
+        print(error)
     if shown.counts["failed"]:
         raise SweepIncomplete(
             f"All {len(jobs)} points were to finish, but {shown.counts['failed']}"

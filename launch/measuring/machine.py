@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from launch import results
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 PRODUCT_OPERATIONS = 2 * 2048**3
 COPY_BYTES = 2 * 2**28  # read and written

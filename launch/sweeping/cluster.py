@@ -132,14 +132,15 @@ def executor(name: str, folder: Path, resources: Resources) -> Any:
 
 
 def run(
-    jobs: Sequence[Job], executor: Any, log: Events, folder: Path, told: Told,
-    watch: Watch,
+    jobs: Sequence[Job], executor: Any, most: int, log: Events, folder: Path,
+    told: Told, watch: Watch,
 ) -> None:  # fmt: skip
     """Submits all jobs that are not queued yet, and waits for their ends.
 
     Args:
         jobs: in the order in which they are begun.
         executor: submitit's.
+        most: jobs that are queued or run at a time.
         log: of the sweep, which keeps the ids of jobs.
         folder: the sweep's.
         told: called with each that has finished, diverged or failed.
@@ -148,7 +149,7 @@ def run(
     Raises:
         Preempted: a signal came; what is queued or runs goes on without the sweep.
     """
-    queue = _Queue(jobs, executor, log, folder, told)
+    queue = _Queue(jobs, executor, most, log, folder, told)
     with StopSignals() as stop:
         while queue.queued or queue.waiting:
             queue.submit()
@@ -167,9 +168,11 @@ class _Queue:
     """Jobs that are Slurm's, with submitit's handle of each, and jobs that wait."""
 
     def __init__(
-        self, jobs: Sequence[Job], executor: Any, log: Events, folder: Path, told: Told
-    ):
+        self, jobs: Sequence[Job], executor: Any, most: int, log: Events, folder: Path,
+        told: Told,
+    ):  # fmt: skip
         self._executor, self._log, self._told = executor, log, told
+        self._most = most
         self._tries: collections.Counter[str] = collections.Counter()
         self.queued = list(_adopted(jobs, executor, folder))
         adopted = {job.key for job, _ in self.queued}
@@ -180,7 +183,9 @@ class _Queue:
         waiting, self.waiting = self.waiting, []
         fresh = []
         for job in waiting:
-            if job.locked:  # in a job that is known no more: it goes on
+            if len(self.queued) + len(fresh) >= self._most:
+                self.waiting.append(job)
+            elif job.locked:  # in a job that is known no more: it goes on
                 self.waiting.append(job)
             elif len(ends := known(job)) == len(job.points):  # and came to its end
                 for point, end in ends.items():

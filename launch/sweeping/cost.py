@@ -8,8 +8,9 @@ from pathlib import Path
 import jax
 
 import experiments
-from launch import results, runs
+from launch import runs
 from launch.measuring import machine
+from launch.records import CONFIG
 from launch.sweeping.points import RUNS, Point
 from rnnlab.options import flat, hard
 
@@ -28,11 +29,17 @@ def plan(experiment: str, points: Sequence[Point], folder: Path) -> str:
         InputError: the data of a point cannot be read.
     """
     sizes = {point.key: size for point, size in _sizes(experiment, points)}
-    took = {}
+    took, over = {}, set()
     for point in points:
-        result = results.read(folder / RUNS / point.key) if folder.is_dir() else {}
-        if runs.done(result):
-            took[point.key] = float(result.get("seconds", 0.0))
+        place = folder / RUNS / point.key
+        if not (place / CONFIG).exists():
+            continue
+        run = runs.read(place)
+        if run.state in ("finished", "diverged"):
+            over.add(point.key)
+        if run.state == "finished":
+            seconds = float(run.result.get("seconds", 0.0))
+            took[point.key] = seconds / run.result.get("together", 1)
     width = max(len(point.name) for point in points[:SHOWN])
     lines = [f"{'point':{width}}  parameters     steps  operations  seconds"]
     for point in points[:SHOWN]:
@@ -44,9 +51,9 @@ def plan(experiment: str, points: Sequence[Point], folder: Path) -> str:
         )
     if len(points) > SHOWN:
         lines.append(f"... and {len(points) - SHOWN:,} more")
-    left = sum(sizes[p.key][2] for p in points if p.key not in took)
+    left = sum(sizes[p.key][2] for p in points if p.key not in over)
     lines.append(
-        f"{len(points):,} points, {len(took):,} of them finished. {OPERATIONS}"
+        f"{len(points):,} point{'s' * (len(points) > 1)}, {len(over):,} ended. {OPERATIONS}"
         f" operations a parameter and target make {left:.2g} that are left:"
     )
     if took:

@@ -77,6 +77,7 @@ class Pool:
         self._dropped: dict[str, Ended] = {}
         self._told = told
         self._tries: collections.Counter[str] = collections.Counter()
+        self._before: dict[str, int] = {}  # what a job had written when it was begun
         self._shares = _shares(sorted(os.sched_getaffinity(0)), workers)
         self._gpus = gpus.found()
         self._known = False  # whether one has come as far as to train
@@ -120,7 +121,9 @@ class Pool:
         self._fill()
 
     def drop(self, job: Job, end: Ended) -> None:
-        """Lets a job save and end; its end is `end`."""
+        """Lets a job save and end; its end is `end`, unless it is over by itself."""
+        if job.key in self._dropped:
+            return  # a second signal would end it before it has saved
         self._dropped[job.key] = end
         for process, each in self._running.values():
             if each.key == job.key:
@@ -135,10 +138,10 @@ class Pool:
             del self._running[slot]
             self._known = True
             self._tries[job.key] += 1
-            if job.key in self._dropped:
-                ends = {job: self._dropped[job.key]}
-            else:
-                ends = settled(ended(job, code), self._tries[job.key])
+            dropped = self._dropped.pop(job.key, None)
+            ends = settled(ended(job, code), self._tries[job.key])
+            if dropped and ends.get(job) != Ended("finished"):
+                ends = {job: dropped}
             if not ends:
                 self.waiting.append(job)
             for point, end in ends.items():
@@ -159,13 +162,15 @@ class Pool:
                     self._told(point, end)
                 continue
             slot = free.pop(0)
+            self._before[job.key] = _written(job)
             env = gpus.environment(self._gpus, slot)
             self._running[slot] = _begin(job, self._shares[slot], env), job
 
     def _stop(self) -> None:
         """Lets all save and end."""
-        for process, _ in self._running.values():
-            process.terminate()
+        for process, job in self._running.values():
+            if job.key not in self._dropped:
+                process.terminate()
         for process, _ in self._running.values():
             process.wait()
         self._running.clear()
@@ -174,7 +179,10 @@ class Pool:
         """Returns whether another process fits into the memory that is free."""
         if not self._running:
             return True
-        self._known = self._known or any(map(_trains, self.jobs))
+        # What has written more figures has the memory that it needs.
+        self._known = self._known or any(
+            _written(job) > self._before[job.key] for job in self.jobs
+        )
         sizes = [_size(process.pid) for process, _ in self._running.values()]
         self._peak = max(self._peak, *sizes)
         growing = sum(self._peak - size for size in sizes)
@@ -213,10 +221,10 @@ def _shares(cores: list[int], workers: int) -> list[set[int]]:
     return [{*cores[a:b]} for a, b in zip(ends, ends[1:], strict=False)]
 
 
-def _trains(job: Job) -> bool:
-    """Returns whether a job has written figures: it has the memory that it needs."""
+def _written(job: Job) -> int:
+    """Returns the size of a job's figures in bytes, 0 where it has none."""
     file = job.folder / METRICS
-    return file.exists() and file.stat().st_size > 0
+    return file.stat().st_size if file.exists() else 0
 
 
 def _size(pid: int) -> int:

@@ -6,11 +6,14 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from rnnlab.errors import InputError, WorkdirLocked
 from rnnlab.files import storage_error, unlinked
+
+LOOKS = 10  # until a lock is another run's
 
 
 def resolve(path: str | os.PathLike[str]) -> Path:
@@ -75,13 +78,11 @@ def lock(path: Path) -> Iterator[None]:
     # outlives a killed trainer would keep the folder locked.
     os.register_at_fork(after_in_child=lambda: _close(held))
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not _taken(descriptor):
             raise WorkdirLocked(
                 f"{path} is wanted for this run, but {_owner(file)} writes to it; "
                 "stop that run or pass another --workdir."
-            ) from error
+            )
         owner = {
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -95,6 +96,16 @@ def lock(path: Path) -> Iterator[None]:
         yield
     finally:
         _close(held)
+
+
+def _taken(descriptor: int) -> bool:
+    """Takes the lock; one who looks whether it is held has it for a moment."""
+    for _ in range(LOOKS):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def _owner(file: Path) -> str:

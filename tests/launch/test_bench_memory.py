@@ -1,8 +1,11 @@
 """The suite of memory: a row for each engine, by two accounts that agree."""
 
+from pathlib import Path
+
 import pytest
 
-from launch.measuring import weigh
+import launch
+from launch.measuring import machine, weigh
 from launch.measuring.weigh import Step, Weight
 from launch.suites import memory
 from launch.suites.memory import Group
@@ -53,3 +56,8 @@ def test_a_process_grows_by_its_temporaries():
 def test_a_step_that_fails_says_why():
     with pytest.raises(RuntimeError, match="KeyError: 'none'"):
         weigh.weigh(Step("none", 1, 1, 1, "scan", {}))
+
+
+def test_processes_measure_the_code_that_they_were_started_from():
+    assert weigh.ROOT == machine.ROOT == Path(launch.__file__).parents[1]
+    assert (weigh.ROOT / "pyproject.toml").exists()

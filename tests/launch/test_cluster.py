@@ -28,12 +28,14 @@ def executor(tmp_path, monkeypatch):
     return cluster.executor("submitit", tmp_path, ASKED)
 
 
-def run(jobs, executor, tmp_path, watch=lambda running, waiting: None):
+def run(jobs, executor, tmp_path, watch=lambda running, waiting: None, most=8):
     ends = {}
     log = events.Events(tmp_path)
-    cluster.run(
-        jobs, executor, log, tmp_path, lambda j, e: ends.update({j.key: e}), watch
-    )
+
+    def told(job, end):
+        ends[job.key] = end
+
+    cluster.run(jobs, executor, most, log, tmp_path, told, watch)
     return ends
 
 
@@ -47,6 +49,17 @@ def test_all_run_and_one_that_fails_says_why(tmp_path, executor):
         run([quick(tmp_path, "good")], executor, tmp_path)["good"].state == "finished"
     )
     assert len(events.read(tmp_path)) == 2  # none was submitted again
+
+
+def test_no_more_run_here_than_are_asked_for(tmp_path, executor):
+    jobs = [quick(tmp_path, name, "time.sleep(0.3)") for name in "abc"]
+    most = []
+
+    def watch(running, waiting):
+        most.append(len(running))
+
+    assert len(run(jobs, executor, tmp_path, watch, most=1)) == 3
+    assert max(most) <= 1
 
 
 SAVES = """

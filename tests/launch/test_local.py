@@ -9,7 +9,7 @@ import time
 
 import psutil
 import pytest
-from quick import quick
+from quick import FINISH, quick
 
 from launch.sweeping import gpus, local
 from launch.sweeping.jobs import Ended
@@ -159,6 +159,49 @@ def test_one_that_is_dropped_ends_as_it_is_told(tmp_path):
     assert ends == {job: Ended("pruned", "no good")}
 
 
+SAVES = """
+def save(number, frame):  # a second signal kills, as in a run
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    time.sleep(0.3)
+    open(folder + "/saved", "w").close()
+    sys.exit(143)
+signal.signal(signal.SIGTERM, save)
+open(folder + "/ready", "w").close()
+time.sleep(60)
+"""
+
+
+def drop_when(pool, job, ready):
+    """Turns a pool to its end, and drops a job again and again once it is ready."""
+    with StopSignals() as stop:
+        while pool.busy:
+            pool.turn(stop)
+            if pool.jobs and ready():
+                pool.drop(job, Ended("pruned", "no good"))
+            time.sleep(0.02)
+
+
+def test_one_that_is_dropped_saves_and_may_be_asked_for_again(tmp_path):
+    job, ends = quick(tmp_path, "a", SAVES), []
+    with Pool(1, lambda job, end: ends.append(end.state)) as pool:
+        pool.waiting.append(job)
+        drop_when(pool, job, (job.folder / "ready").exists)
+        assert ends == ["pruned"] and (job.folder / "saved").exists()
+        pool.waiting.append(quick(tmp_path, "a"))  # it finishes
+        drop_when(pool, job, lambda: False)
+    assert ends == ["pruned", "finished"]
+
+
+def test_one_that_finishes_as_it_is_dropped_has_finished(tmp_path):
+    done = FINISH % 1.0 + "open(folder + '/ready', 'w').close(); time.sleep(0.2)"
+    ignores = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    job, ends = quick(tmp_path, "a", ignores + done, finish=None), []
+    with Pool(1, lambda job, end: ends.append(end.state)) as pool:
+        pool.waiting.append(job)
+        drop_when(pool, job, (job.folder / "ready").exists)
+    assert ends == ["finished"]
+
+
 def test_none_is_left_behind_by_an_error(tmp_path):
     before = children()
 
@@ -184,17 +227,20 @@ def test_no_more_begin_than_there_is_memory_for(tmp_path, monkeypatch, free, at_
     assert max(most) == at_once
 
 
-def test_the_second_waits_until_the_first_trains(tmp_path):
+@pytest.mark.parametrize("before", ["", "{}"])  # of a run that goes on
+def test_the_second_waits_until_the_first_trains(tmp_path, before):
     first = """
     time.sleep(0.6)
-    open(folder + "/metrics.jsonl", "w").write("{}")
+    open(folder + "/metrics.jsonl", "a").write("{}")
     time.sleep(0.6)
     """
     a, b = quick(tmp_path, "a", first), quick(tmp_path, "b", "time.sleep(0.3)")
+    figures = a.folder / "metrics.jsonl"
+    figures.write_text(before)
     seen = []
 
     def watch(running, waiting):
-        trains = (a.folder / "metrics.jsonl").exists()
+        trains = figures.read_text() != before
         seen.append((trains, [job.key for job in running]))
 
     run([a, b], 2, watch)

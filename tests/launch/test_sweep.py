@@ -75,7 +75,7 @@ def test_kills_lose_nothing(run, flags, tmp_path):
     code, _, err = run("run", *flags, "--cell=lstm", f"--workdir={alone}")
     assert code == 0, err
     assert hashes(folder)["lstm"] == hashes(alone)["lstm"]
-    assert "valid.loss of finished runs" in tables.text(folder)
+    assert "valid.loss of finished runs" in tables.text(tables.read(folder))
 
 
 def test_seeds_and_rates_are_trained_as_one_program(run, flags, tmp_path):
@@ -115,6 +115,17 @@ def test_a_plan_is_printed_and_nothing_is_written(run, flags, tmp_path):
     targets = 6 * int(size.replace(",", "")) * 60 * 4 * 10
     assert int(steps) == 60 and float(operations) == pytest.approx(targets, rel=0.05)
     assert "GFLOP/s of a large product here" in last and not folder.exists()
+
+
+def test_a_sweep_of_which_all_diverge_says_so(run, flags, tmp_path):
+    given = [*flags, "--optimizer=sgd", "--clip_norm=none", "--grid=learning_rate=1e38"]
+    given.append(f"--workdir={tmp_path / 'sweep'}")
+    code, out, err = run("sweep", *given)
+    assert code == 0 and "1/1 diverged learning_rate=1e+38: Step " in err, err
+    assert "of the 1 runs in" in out and "0 are finished" in out, out
+    code, out, err = run("sweep", *given, "--dry_run")
+    assert code == 0 and "1 point, 1 ended." in out, (out, err)
+    assert " make 0 that are left" in out
 
 
 BAD = {

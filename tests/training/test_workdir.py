@@ -1,10 +1,12 @@
 """The run's folder: refused when it cannot be used, one writer, whole files."""
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -74,6 +76,15 @@ def test_lock_names_its_owner_and_is_released(tmp_path):
     with pytest.raises(StorageError, match="missing/.lock"):
         with workdir.lock(tmp_path / "missing"):
             pass
+
+
+def test_one_who_looks_whether_it_is_locked_does_not_keep_the_owner_out(tmp_path):
+    (tmp_path / ".lock").touch()
+    looks = os.open(tmp_path / ".lock", os.O_RDONLY)
+    fcntl.flock(looks, fcntl.LOCK_SH)
+    threading.Timer(0.05, os.close, [looks]).start()
+    with workdir.lock(tmp_path):
+        pass
 
 
 OWNER = r"""
