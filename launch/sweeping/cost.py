@@ -53,8 +53,9 @@ def plan(experiment: str, points: Sequence[Point], folder: Path) -> str:
         lines.append(f"... and {len(points) - SHOWN:,} more")
     left = sum(sizes[p.key][2] for p in points if p.key not in over)
     lines.append(
-        f"{len(points):,} point{'s' * (len(points) > 1)}, {len(over):,} ended. {OPERATIONS}"
-        f" operations a parameter and target make {left:.2g} that are left:"
+        f"{len(points):,} point{'s' * (len(points) > 1)}, {len(over):,} ended."
+        f" {OPERATIONS} operations a parameter and target make {left:.2g} that are"
+        f" left:"
     )
     if took:
         each = statistics.median(s / sizes[key][2] for key, s in took.items())
